@@ -1,0 +1,356 @@
+"""The command line: `symnum fit | resume | grammar check, sample, count`.
+
+    symnum fit data.csv --target y            progress on standard error, the front and the chosen law on standard output
+
+Exit codes: 0 success; 2 input that cannot be used, with one message on standard error; 130 interrupted (Ctrl-C, SIGTERM), after
+the front found so far has been saved and printed. Heavy modules are imported inside the commands, so that help is quick.
+"""
+
+import csv
+import logging
+import math
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from symnum.discovery import Discovery
+    from symnum.language.grammar import Grammar
+    from symnum.problem.table import Table
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Find formulas in data.")
+grammar_app = typer.Typer(no_args_is_help=True, help="Look at a grammar: a shipped one by name, or a .g file.")
+app.add_typer(grammar_app, name="grammar")
+
+
+def main() -> None:
+    """The entry point of the `symnum` command."""
+    app()
+
+
+def _positive(value: float | None) -> float | None:
+    if value is not None and not value > 0:
+        msg = f"a number above 0 was required, got {value:g}"
+        raise typer.BadParameter(msg)
+    return value
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from symnum.store import versions
+
+        typer.echo(f"symnum {versions()['symnum']}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")]
+
+
+@app.callback()
+def _root(version: Version = False) -> None:
+    """Find formulas in data."""
+
+
+Time = Annotated[float | None, typer.Option("--time", callback=_positive, help="Seconds to search; inf for no limit.")]
+Evaluations = Annotated[int | None, typer.Option("--max-evaluations", min=1, help="Expressions to score; makes a run reproducible.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads; all cores by default.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress; print the chosen law only.")]
+
+
+# fit --------------------------------------------------------------------------------------------------------------------
+@app.command()
+def fit(
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, .npz, .npy or .parquet; the first line holds the names.")],
+    target: Annotated[str, typer.Option(help="The column that the formula gives.")],
+    features: Annotated[str | None, typer.Option(help="The columns it may use, separated by commas; all others by default.")] = None,
+    weights: Annotated[str | None, typer.Option(help="A column of weights of the rows.")] = None,
+    grammar: Annotated[str, typer.Option(help="A shipped grammar by name, or a .g file.")] = "elementary",
+    time: Time = 60.0,
+    max_evaluations: Evaluations = None,
+    max_complexity: Annotated[int, typer.Option(min=1, help="Formulas get no larger.")] = 30,
+    loss: Annotated[str, typer.Option(help="How misfit is measured.")] = "mse",
+    selection: Annotated[str, typer.Option(help="How the law is chosen from the front: best, accuracy, score, mdl, bic.")] = "best",
+    seed: Annotated[int, typer.Option(min=0, help="The seed of all randomness.")] = 0,
+    threads: Threads = None,
+    out: Annotated[Path | None, typer.Option(help="A folder that keeps the run.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find a formula for a column of a table."""
+    if resume and out is None:
+        msg = "the folder of the run is required, as --out"
+        raise typer.BadParameter(msg, param_hint="--resume")
+    listed = None if features is None else [name.strip() for name in next(csv.reader([features], skipinitialspace=True))]
+    is_file = Path(grammar).suffix == ".g" or len(Path(grammar).parts) > 1
+    options = {
+        "data": str(data.absolute()), "target": target, "features": listed, "weights": weights,
+        "grammar": str(Path(grammar).absolute()) if is_file else grammar, "time_limit": time, "max_evaluations": max_evaluations,
+        "max_complexity": max_complexity, "loss": loss, "selection": selection, "seed": seed, "threads": threads,
+    }
+    _run(options, out, resume, as_json, quiet)
+
+
+@app.command("resume")
+def resume_run(
+    run: Annotated[Path, typer.Argument(help="The folder given as --out.")],
+    time: Time = None,
+    max_evaluations: Evaluations = None,
+    threads: Threads = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a run; limits that are not given are as before."""
+    from symnum.store import RunFolder
+
+    with _boundary():
+        options = RunFolder.open(run).load_command()
+    given = {"time_limit": time, "max_evaluations": max_evaluations, "threads": threads}
+    _run(options | {key: value for key, value in given.items() if value is not None}, run, True, as_json, quiet)
+
+
+def _run(options: dict[str, Any], out: Path | None, resume: bool, as_json: bool, quiet: bool) -> None:
+    """Search with the options of the command line and report."""
+    with _boundary(), _progress(quiet) as callbacks:
+        from symnum.language.grammar import Grammar
+        from symnum.problem.table import read_table
+        from symnum.search.front import SELECTIONS
+
+        if options["selection"] not in SELECTIONS:
+            msg = f"a selection among {', '.join(SELECTIONS)} was required, got {options['selection']!r}"
+            raise ValueError(msg)
+        grammar = Grammar.load(options["grammar"])
+        table = read_table(options["data"], options["target"], options["features"], options["weights"])
+
+        from symnum.problem.regression import RegressionProblem
+        from symnum.discovery import discover
+
+        problem = RegressionProblem.from_table(table, loss=options["loss"], seed=options["seed"])
+        if out is not None:
+            callbacks = (*callbacks, _Keep(out, options))
+        limit = options["time_limit"]
+        discovery = discover(
+            problem, grammar, time_limit=limit if limit is not None and math.isfinite(limit) else None,
+            max_evaluations=options["max_evaluations"], max_complexity=options["max_complexity"], seed=options["seed"],
+            threads=options["threads"], callbacks=callbacks, run_dir=out, resume=resume, selection=options["selection"],
+        )
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(document(discovery, table, options, out), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        _report(discovery, table, out, quiet)
+    if discovery.status.name == "INTERRUPTED":
+        raise typer.Exit(INTERRUPTED)
+
+
+class _Keep:
+    """Callback that keeps the command line in the run folder once the search has made it."""
+
+    def __init__(self, out: Path, options: dict[str, Any]):
+        self.out, self.options = out, options
+
+    def on_start(self, run: Any) -> None:
+        from symnum.store import RunFolder
+
+        RunFolder.open(self.out).save_command(self.options)
+
+    def on_update(self, update: Any) -> None:
+        """Nothing."""
+
+    def on_end(self, discovery: Any) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[tuple]:
+    """The callbacks that show progress; the terminal is given back whatever happens."""
+    if quiet:
+        yield ()
+        return
+    from symnum.callbacks import Progress
+
+    progress = Progress()
+    try:
+        yield (progress,)
+    finally:
+        progress.close()
+
+
+@contextmanager
+def _boundary() -> Iterator[None]:
+    """Bad input becomes one line and exit code 2, an interruption exit code 130; other errors are ours and keep their trace."""
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (ValueError, OSError) as error:
+        _fail(str(error))
+    except KeyError as error:
+        message = error.args[0] if error.args else None
+        if not isinstance(message, str) or " " not in message:  # a bare key is no message
+            raise
+        _fail(message)
+    except KeyboardInterrupt:
+        typer.echo("interrupted before a formula was found", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _fail(message: str) -> None:
+    logging.getLogger("symnum").debug("bad input", exc_info=True)
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(BAD_INPUT) from None
+
+
+# results ----------------------------------------------------------------------------------------------------------------
+def _report(discovery: "Discovery", table: "Table", out: Path | None, quiet: bool) -> None:
+    """Print the front, the chosen law and what is known about it."""
+    from rich.console import Console
+
+    from symnum.callbacks import count, equation, front_table
+
+    console = Console(highlight=False, markup=False)
+    found = len(discovery.front) > 0
+    law = equation(discovery.target, discovery.best) if found else ""
+    if quiet:
+        console.print(law or discovery.status.value, soft_wrap=True)
+        return
+    if found:
+        _print_table(console, front_table(discovery.front, discovery.target, discovery.chosen))
+        console.print(f"\n{law}\n", style="bold", soft_wrap=True)
+    lines = [discovery.verdict.message if found else "", str(discovery.status.value)]
+    if table.units:
+        lines.append("units: " + ", ".join(f"{name} [{unit}]" for name, unit in table.units.items()))
+    if discovery.exhausted_complexity:
+        lines.append(f"every formula of complexity up to {discovery.exhausted_complexity} was tried")
+    figures = [f"{key.replace('_', ' ')} {count(value) if value >= 1000 else f'{value:.3g}'}" for key, value in discovery.statistics.items()
+               if isinstance(value, int | float) and not isinstance(value, bool)]
+    lines += [*table.notes, " · ".join([*figures, f"seed {discovery.seed}"])]
+    lines += [f"saved in {out}"] if out is not None else []
+    for line in filter(None, lines):
+        console.print(line, soft_wrap=True)
+
+
+def _print_table(console: "Console", table: Any) -> None:
+    """A table as wide as the terminal; in a file or a pipe as wide as its text, so that no formula is broken."""
+    wide = console.is_terminal
+    console.print(table, width=None if wide else 100_000, soft_wrap=not wide)
+
+
+def document(discovery: "Discovery", table: "Table", options: dict[str, Any], out: Path | None) -> dict[str, Any]:
+    """The result as a JSON object; numbers that are not finite are null."""
+    from symnum.store import versions
+
+    front, scores = discovery.front, discovery.front.scores
+    rows = [{"complexity": c.complexity, "loss": c.loss, "score": score, "holdout": c.holdout,
+             "equation": str(c.best), "fitted": str(c.expr)} for c, score in zip(front, scores, strict=True)]
+    verdict = discovery.verdict if rows else None
+    return _finite({
+        "target": discovery.target,
+        "features": list(table.names),
+        "equation": rows[discovery.chosen]["equation"] if rows else None,
+        "chosen": discovery.chosen if rows else None,
+        "front": rows,
+        "status": {"name": discovery.status.name, "message": discovery.status.value},
+        "verdict": verdict and {"message": verdict.message, "r2": verdict.r2, "holdout_r2": verdict.holdout_r2},
+        "exhausted_complexity": discovery.exhausted_complexity,
+        "statistics": discovery.statistics,
+        "notes": list(table.notes),
+        "units": dict(table.units),
+        "options": options | {"seed": discovery.seed},
+        "fingerprint": table.fingerprint,
+        "run": None if out is None else str(out),
+        "versions": versions(),
+    })
+
+
+def _finite(value: Any) -> Any:
+    """The value in the types of JSON."""
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+# grammar ----------------------------------------------------------------------------------------------------------------
+File = Annotated[str, typer.Argument(metavar="FILE", help="A shipped grammar by name, or a .g file.")]
+Variables = Annotated[str | None, typer.Option(help="The data columns, separated by commas; the grammar's own or x by default.")]
+
+
+@grammar_app.command()
+def check(file: File) -> None:
+    """Check a grammar and say what is in it."""
+    with _boundary():
+        grammar = _grammar(file)
+        operators = ", ".join(sorted(op.name for op in grammar.operators))
+        costs = ", ".join(f"{name} (from complexity {grammar.min_cost(name)})" for name in grammar.nonterminals)
+        typer.echo(f"{grammar.name}: {len(grammar.productions)} productions\nnonterminals: {costs}\noperators: {operators or 'none'}")
+        if grammar.variables:
+            typer.echo(f"variables by name: {', '.join(grammar.variables)}")
+
+
+@grammar_app.command()
+def sample(
+    file: File,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many expressions.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the draw.")] = 0,
+    max_complexity: Annotated[int, typer.Option(min=1, help="No expression is larger.")] = 30,
+    variables: Variables = None,
+) -> None:
+    """Draw expressions by the grammar's weights."""
+    with _boundary():
+        import numpy as np
+
+        grammar = _grammar(file)
+        rng, names = np.random.default_rng(seed), _names(grammar, variables)
+        for _ in range(n):
+            typer.echo(str(grammar.sample(rng, names, max_complexity)))
+
+
+@grammar_app.command()
+def count(
+    file: File,
+    complexity: Annotated[int, typer.Option(min=1, help="The complexity to count.")],
+    variables: Variables = None,
+) -> None:
+    """Count the derivations of exactly one complexity."""
+    with _boundary():
+        grammar = _grammar(file)
+        typer.echo(str(grammar.count(complexity, _names(grammar, variables))))
+
+
+def _grammar(file: str) -> "Grammar":
+    from symnum.language.grammar import Grammar
+
+    return Grammar.load(file)
+
+
+def _names(grammar: "Grammar", variables: str | None) -> list[str]:
+    """The data columns that were asked for, else those of the grammar, else x."""
+    if variables is None:
+        return list(grammar.variables) or ["x"]
+    return [name.strip() for name in variables.split(",")]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,326 @@
+"""`discover`, the one engine behind every task, and the `Discovery` it returns.
+
+    discovery = discover(problem, "elementary", time_limit=30)
+    discovery.best.best          # the chosen formula, constants snapped where the data allow it
+    print(discovery)             # the front, the choice, the verdict, what was searched
+
+Ctrl-C, SIGTERM, a time limit or a crash never lose the front: the first signal ends the run in order, and a run folder
+(`run_dir`) holds a readable front and a state to resume from at every moment.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symnum.callbacks import Callback, Update
+from symnum.evaluate.cpu import CpuEvaluator
+from symnum.language.expr import Expr
+from symnum.language.grammar import Grammar
+from symnum.language.rules import compile_rules
+from symnum.problem.base import Problem, Verdict
+from symnum.search.base import Context, Search
+from symnum.search.front import Candidate, Front
+from symnum.search.portfolio import default_portfolio
+from symnum.search.run import Budget, Progress, Run, Status, from_arrays, to_arrays
+from symnum.search.snap import snapped
+from symnum.store import RunFolder
+
+CHECKPOINT = 3.0  # seconds between checkpoints: a kill loses no more than this and one round
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found.
+
+    Attributes:
+        front: the Pareto front; formulas in the user's magnitudes.
+        chosen: position of the chosen candidate, None on an empty front.
+        status: why the run ended; its value is a message.
+        statistics: seconds, evaluations, expressions, rates, cache hits, threads.
+        exhausted_complexity: no function of the grammar up to this complexity is missing from the comparison.
+        problem: what was asked.
+        config: the arguments, as written to the run folder.
+        progress: the end of the run, from which it can go on.
+    """
+
+    front: Front
+    chosen: int | None
+    status: Status
+    statistics: dict[str, Any]
+    exhausted_complexity: int | None
+    problem: Problem
+    config: dict[str, Any]
+    progress: Progress
+
+    @property
+    def best(self) -> Candidate:
+        """The chosen candidate.
+
+        Raises:
+            LookupError: the front is empty.
+        """
+        if self.chosen is None:
+            msg = "no formula was finite on every row; try a longer time limit, another grammar, or look at the data's range"
+            raise LookupError(msg)
+        return self.front[self.chosen]
+
+    def __getitem__(self, i: int) -> Candidate:
+        return self.front[i]
+
+    @property
+    def target(self) -> str:
+        """The target's name."""
+        return self.problem.target
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return self.problem.names
+
+    @property
+    def seed(self) -> int:
+        """The seed that gives this run again."""
+        return self.config["seed"]
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """The chosen formula judged independently of the search; None on an empty front."""
+        return None if self.chosen is None else self.problem.verify(self.best.best)
+
+    def sympy(self, i: int | None = None):
+        """A formula (by default the chosen one) as a sympy expression."""
+        return self._pick(i).best.sympy()
+
+    def latex(self, i: int | None = None, precision: int = 4) -> str:
+        """A formula as LaTeX."""
+        return self._pick(i).best.latex(precision)
+
+    def _pick(self, i: int | None) -> Candidate:
+        return self.best if i is None else self.front[i]
+
+    def select(self, selection: str) -> "Discovery":
+        """The same front with another choice: `best`, `accuracy`, `score`, `mdl` or `bic`."""
+        return replace(self, chosen=_chosen(self.front, selection, self.problem), config=self.config | {"selection": selection})
+
+    def __str__(self) -> str:
+        from symnum.report import to_text
+
+        return to_text(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from symnum.report import to_html
+
+        return to_html(self)
+
+    def _repr_latex_(self) -> str:
+        return f"$${_latex_name(self.target)} = {self.latex()}$$"
+
+
+def _latex_name(name: str) -> str:
+    return Expr.var(name).latex()
+
+
+def discover(
+    problem: Problem,
+    grammar: str | Grammar = "elementary",
+    *,
+    time_limit: float | None = 60.0,
+    max_evaluations: int | None = None,
+    max_complexity: int = 30,
+    search: Sequence[Search] | None = None,
+    selection: str = "best",
+    guesses: Sequence[Expr | str] = (),
+    executor: Executor | None = None,
+    threads: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    seed: int | None = None,
+    run_dir: str | Path | None = None,
+    resume: bool = False,
+) -> Discovery:
+    """Search the grammar for formulas that solve the problem.
+
+    Args (day to day):
+        problem: for instance a `RegressionProblem`.
+        grammar: a shipped grammar's name, a .g file, or a `Grammar`.
+        time_limit: seconds; None for no limit (then give max_evaluations).
+        max_evaluations: passes over the search rows; a limit that makes the run reproducible.
+        max_complexity: largest formula on the front.
+        run_dir, resume: folder of a run that survives a kill, and whether to go on with the run in it.
+
+    Args (seldom):
+        search: the portfolio; None takes enumeration and four islands.
+        selection: how the formula is chosen (`Front.choose`).
+        guesses: formulas to start from; their constants are fitted.
+        executor: any `concurrent.futures` executor of threads; None makes one.
+        threads: workers; None takes every core.
+        callbacks: told about progress (`symnum.callbacks`).
+        seed: None draws one; it is in the result.
+
+    Raises:
+        ValueError: a limit or a choice out of range, a grammar that does not fit the columns, a run folder that belongs
+            to other data or another configuration; always before the search starts.
+    """
+    _check(time_limit, max_evaluations, max_complexity, selection, threads)
+    grammar = Grammar.load(grammar)
+    rules = compile_rules(grammar, problem.names)
+    if rules.least_of[0] > max_complexity:
+        msg = f"the least formula of grammar {grammar.name!r} has complexity {rules.least_of[0]}, more than max_complexity={max_complexity}"
+        raise ValueError(msg)
+    seed = int(np.random.SeedSequence().entropy % (1 << 32)) if seed is None else int(seed)
+    guesses = tuple(_guess(g, rules.names) for g in guesses)
+    config = {
+        "grammar": str(grammar), "grammar_name": grammar.name, "target": problem.target, "columns": list(problem.names), "time_limit": time_limit,
+        "max_evaluations": max_evaluations, "max_complexity": max_complexity, "selection": selection, "seed": seed,
+    } | getattr(problem, "config", {})
+    folder = None if run_dir is None else RunFolder.create(run_dir, config, problem.fingerprint, resume)
+    if folder is not None and resume:
+        config["seed"] = seed = int(folder.config["seed"])
+    threads = threads or os.cpu_count() or 1
+    with _signals() as stop, ThreadPoolExecutor(threads, thread_name_prefix="symnum") as own:
+        context = Context.of(problem, rules, CpuEvaluator(1), max_complexity)
+        searches = tuple(search) if search is not None else default_portfolio()
+        run = Run(context, searches, seed, guesses)
+        saved = folder.load_state() if folder is not None and resume else None
+        progress = from_arrays(saved[0], context, len(searches)) if saved else run.begin()
+        reporter = _Reporter(problem, callbacks, folder, Budget(time_limit, max_evaluations), progress)
+        for callback in callbacks:
+            callback.on_start(run)
+        progress, status = run.advance(progress, Budget(time_limit, max_evaluations), executor or own, stop, reporter)
+        reporter.checkpoint(progress)
+        front = _finished(context, progress.front, problem)
+    discovery = Discovery(
+        front, _chosen(front, selection, problem), status, _statistics(progress, threads), progress.exhausted, problem, config, progress)
+    if folder is not None:
+        folder.save_front(front)
+        folder.log("end", status=status.name, **discovery.statistics)
+    for callback in callbacks:
+        callback.on_end(discovery)
+    return discovery
+
+
+def _check(time_limit, max_evaluations, max_complexity, selection, threads) -> None:
+    """Refuse impossible arguments before any work."""
+    from symnum.search.front import SELECTIONS
+
+    if time_limit is None and max_evaluations is None:
+        msg = "a time_limit or max_evaluations is required: the search does not end by itself"
+        raise ValueError(msg)
+    for name, value in (("time_limit", time_limit), ("max_evaluations", max_evaluations), ("max_complexity", max_complexity), ("threads", threads)):
+        if value is not None and not value > 0:
+            msg = f"{name} must be positive, got {value}"
+            raise ValueError(msg)
+    if selection not in SELECTIONS:
+        msg = f"a selection among {', '.join(SELECTIONS)} was required, got {selection!r}"
+        raise ValueError(msg)
+
+
+def _guess(guess: Expr | str, names: tuple[str, ...]) -> Expr:
+    """A guess with its numbers free to be fitted, integer exponents aside."""
+    expr = Expr.parse(guess) if isinstance(guess, str) else guess
+    unknown = [v for v in expr.variables if v not in names]
+    if unknown:
+        msg = f"the guess {str(expr)!r} uses {', '.join(unknown)}; the columns are {', '.join(names)}"
+        raise ValueError(msg)
+    return Expr(tuple(float(t) if isinstance(t, int) and not _is_exponent(expr, i) else t for i, t in enumerate(expr.tokens)))
+
+
+def _is_exponent(expr: Expr, i: int) -> bool:
+    following = expr.tokens[i + 1] if i + 1 < len(expr.tokens) else None
+    return getattr(following, "name", "") == "power"
+
+
+def _chosen(front: Front, selection: str, problem: Problem) -> int | None:
+    return front.choose(selection, getattr(problem, "train", problem.probe).n) if len(front) else None
+
+
+def _finished(context: Context, front: Front, problem: Problem) -> Front:
+    """The front in the user's magnitudes, with snapped forms and hold-out losses."""
+    unscale = getattr(problem, "unscale", lambda e: e)
+    holdout = getattr(problem, "holdout_loss", lambda e: None)
+    done = []
+    for c in front:
+        exact = snapped(context, c.expr, c.loss)
+        expr = unscale(c.expr)
+        exact = unscale(exact) if exact is not None else None
+        done.append(replace(c, expr=expr, snapped=exact, holdout=holdout(exact if exact is not None else expr)))
+    return replace(front, candidates=tuple(done))
+
+
+def _statistics(progress: Progress, threads: int) -> dict[str, Any]:
+    seconds = max(progress.seconds, 1e-9)
+    return {
+        "seconds": round(progress.seconds, 3), "rounds": progress.round, "expressions": progress.expressions, "evaluations": progress.evaluations,
+        "expressions_per_second": round(progress.expressions / seconds), "evaluations_per_second": round(progress.evaluations / seconds),
+        "node_rows_per_second": round(progress.node_rows / seconds), "cache_hits": progress.cache_hits, "threads": threads,
+    }
+
+
+class _Reporter:
+    """Told the progress of every round: shows it, writes the front when it changed and checkpoints every few seconds."""
+
+    def __init__(self, problem: Problem, callbacks: Sequence[Callback], folder: RunFolder | None, budget: Budget, progress: Progress):
+        self.problem, self.callbacks, self.folder, self.budget = problem, callbacks, folder, budget
+        self.last, self.saved_at, self.began = progress, time.monotonic(), time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        changed = progress.front != self.last.front
+        if self.folder is not None:
+            if changed:
+                self.folder.save_front(self._readable(progress.front))
+                self.folder.log("front", seconds=round(progress.seconds, 3), evaluations=progress.evaluations, size=len(progress.front),
+                                loss=progress.front[-1].loss)
+            if time.monotonic() - self.saved_at > CHECKPOINT:
+                self.checkpoint(progress)
+        rate = (progress.expressions - self.last.expressions) / max(progress.seconds - self.last.seconds, 1e-9)
+        exhausted = progress.exhausted
+        update = Update(
+            progress.seconds, self.budget.seconds, progress.evaluations, self.budget.evaluations, rate, self._readable(progress.front),
+            self.problem.target, f"complexity {exhausted} exhausted" if exhausted else "")
+        for callback in self.callbacks:
+            callback.on_update(update)
+        self.last = progress
+
+    def checkpoint(self, progress: Progress) -> None:
+        """Write the state of the run, atomically."""
+        if self.folder is not None:
+            self.folder.save_state(to_arrays(progress))
+            self.saved_at = time.monotonic()
+
+    def _readable(self, front: Front) -> Front:
+        unscale = getattr(self.problem, "unscale", None)
+        if unscale is None:
+            return front
+        return replace(front, candidates=tuple(replace(c, expr=unscale(c.expr)) for c in front))
+
+
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; a second SIGINT raises KeyboardInterrupt. Handlers exist in the main thread only."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask_to_stop(number, frame):
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    old = {s: signal.signal(s, ask_to_stop) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for s, handler in old.items():
+            signal.signal(s, handler)

@@ -1,0 +1,218 @@
+"""The CPU evaluator: batches of expressions on blocks of rows, in numba, on as many threads as asked for.
+
+Expressions are independent, so a result never depends on the thread count. Kernels release the GIL; threads, not
+`prange`, spread the work, so that any executor can hold an evaluator.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+
+import numpy as np
+from numba import njit, uint64
+
+from symnum.evaluate.machine import (
+    OPTIONS,
+    address,
+    assemble,
+    block_loss,
+    fill_constants,
+    load_block,
+    mark_active,
+    pull,
+    run,
+)
+from symnum.evaluate.blocks import user_addresses
+from symnum.evaluate.values import Values
+from symnum.language.batch import Batch, arities
+from symnum.language.ops import all_ops
+
+BLOCK = {"float32": 512, "float64": 256}  # rows per block: 2 KB per register, so about 20 fit the first-level cache
+RESIDENT = 1 << 17  # data values that stay in the workspace; larger data are re-read block by block
+LANES = 16  # row counts are rounded up to this: one AVX-512 vector of float32
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Data laid out for the evaluator.
+
+    Attributes:
+        X: (blocks, columns, block) values, the last block padded with copies of row 0.
+        y: (blocks * block,) targets, zero in the padding.
+        weight: (blocks * block,) weights that sum to 1, zero in the padding.
+        n: real rows.
+        names: the columns.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    n: int
+    names: tuple[str, ...]
+
+    @classmethod
+    def pack(cls, X: np.ndarray, names, y: np.ndarray | None = None, weight: np.ndarray | None = None, dtype="float64") -> "Rows":
+        """Lay out X (rows, columns), y (rows,), weight (rows,).
+
+        Raises:
+            ValueError: shapes do not fit together or there is no row.
+        """
+        X = np.asarray(X)
+        if X.ndim != 2 or len(X) == 0 or X.shape[1] != len(names):
+            msg = f"X of shape (rows >= 1, {len(names)}) was required for the columns {list(names)[:8]}, got {X.shape}"
+            raise ValueError(msg)
+        n = len(X)
+        block = min(BLOCK[np.dtype(dtype).name], -(-n // LANES) * LANES)
+        blocks = -(-n // block)
+        padded = np.empty((blocks * block, X.shape[1]), dtype)
+        padded[:n] = X
+        padded[n:] = padded[0]
+        targets, weights = np.zeros(blocks * block, dtype), np.zeros(blocks * block, dtype)
+        if y is not None:
+            targets[:n] = y
+        weights[:n] = 1.0 / n if weight is None else np.asarray(weight, float) / np.sum(weight)
+        return cls(np.ascontiguousarray(padded.reshape(blocks, block, -1).transpose(0, 2, 1)), targets, weights, n, tuple(names))
+
+
+@njit(**OPTIONS)
+def evaluate(tokens, first, last, X, y, weight, rows, arity, named, kernels, kind, parameter, out, ok, loss):
+    """Values (if `out` has columns) and fused losses (if `kind` >= 0) of the expressions first … last-1."""
+    code, arg, value, offset = tokens
+    blocks, columns, block = X.shape
+    longest = 1
+    for p in range(first, last):
+        longest = max(longest, offset[p + 1] - offset[p])
+    resident = blocks if blocks * columns * block <= RESIDENT else 1
+    registers = uint64(resident * columns * block)
+    size = uint64(block)
+    w = np.empty(resident * columns * block + longest * block, X.dtype)
+    ins, number, temporary = np.empty((longest, 4), np.int32), np.empty(longest), np.empty(longest, np.bool_)
+    stack, const_slot = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    wanted = out.shape[1] > 0
+    for start in range(0, blocks, resident):
+        load_block(w, X, start, min(resident, blocks - start), columns, block)
+        for p in range(first, last):
+            t0, t1 = offset[p], offset[p + 1]
+            n, held, root, _ = assemble(
+                code[t0:t1], arg[t0:t1], value[t0:t1], arity, named, columns, True, ins, number, temporary, stack, const_slot)
+            fill_constants(w, registers, size, number, temporary, held)
+            for k in range(min(resident, blocks - start)):
+                data = uint64(k * columns * block)
+                run(w, ins, n, columns, data, registers, size, size, kernels)
+                at, row = address(root, columns, data, registers, size), (start + k) * block
+                if kind >= 0:
+                    loss[p] += block_loss(kind, parameter, w, at, y, weight, uint64(row), size)
+                if wanted:
+                    for j in range(min(block, rows - row)):
+                        x = w[at + uint64(j)]
+                        out[p, row + j] = x
+                        if not np.isfinite(x):
+                            ok[p] = False
+
+
+@njit(**OPTIONS)
+def jacobian(tokens, first, last, X, rows, arity, named, kernels, out, jac):
+    """Values (P, N) and derivatives by the free constants (P, N, K) of the expressions first … last-1."""
+    code, arg, value, offset = tokens
+    blocks, columns, block = X.shape
+    longest = 1
+    for p in range(first, last):
+        longest = max(longest, offset[p + 1] - offset[p])
+    registers, size = uint64(columns * block), uint64(block)
+    adjoints = registers + uint64(longest * block)
+    w = np.empty(columns * block + 2 * longest * block, X.dtype)
+    ins, number, temporary = np.empty((longest, 4), np.int32), np.empty(longest), np.empty(longest, np.bool_)
+    stack, const_slot = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    active = np.empty(longest, np.bool_)
+    for p in range(first, last):
+        t0, t1 = offset[p], offset[p + 1]
+        n, held, root, n_const = assemble(
+            code[t0:t1], arg[t0:t1], value[t0:t1], arity, named, columns, False, ins, number, temporary, stack, const_slot)
+        mark_active(ins, n, columns, const_slot, n_const, active)
+        fill_constants(w, registers, size, number, temporary, held)
+        for k in range(blocks):
+            load_block(w, X, k, 1, columns, block)
+            run(w, ins, n, columns, uint64(0), registers, size, size, kernels)
+            pull(w, ins, n, root, active, columns, uint64(0), registers, adjoints, size, size, kernels)
+            at = address(root, columns, uint64(0), registers, size)
+            for j in range(min(block, rows - k * block)):
+                out[p, k * block + j] = w[at + uint64(j)]
+                for c in range(n_const):
+                    jac[p, k * block + j, c] = w[adjoints + uint64((const_slot[c] - columns) * block + j)]
+
+
+class CpuEvaluator:
+    """Evaluates batches on the CPU.
+
+    Args:
+        threads: worker threads; None takes every core.
+
+    >>> from symnum.language.expr import Expr
+    >>> batch = Batch.pack([Expr.parse("2.0*x0"), Expr.parse("log(x0)")], ["x0"])
+    >>> CpuEvaluator(threads=1).values(batch, Rows.pack([[1.0], [-1.0]], ["x0"])).ok
+    array([ True, False])
+    """
+
+    def __init__(self, threads: int | None = None):
+        self.threads = threads or os.cpu_count() or 1
+
+    def values(self, batch: Batch, rows: Rows) -> Values:
+        """Values y (P, N) in the rows' dtype, and ok (P,): every row finite."""
+        y, ok = np.empty((len(batch), rows.n), rows.X.dtype), np.ones(len(batch), np.bool_)
+        self._evaluate(batch, rows, -1, 0.0, y, ok, np.zeros(len(batch)))
+        return Values(y, ok)
+
+    def loss(self, batch: Batch, rows: Rows, kind: int = 0, parameter: float = 1.0) -> np.ndarray:
+        """Weighted mean losses (P,), fused with the evaluation; Inf where a value is not finite."""
+        loss = np.zeros(len(batch))
+        self._evaluate(batch, rows, kind, parameter, np.empty((len(batch), 0), rows.X.dtype), np.ones(len(batch), np.bool_), loss)
+        return np.where(np.isfinite(loss), loss, np.inf)
+
+    def jacobian(self, batch: Batch, rows: Rows) -> Values:
+        """Values with their derivatives by the free constants, jac (P, N, K), K the most constants of an expression."""
+        K = int(batch.n_constants.max(initial=0))
+        y, jac = np.empty((len(batch), rows.n), rows.X.dtype), np.zeros((len(batch), rows.n, K), rows.X.dtype)
+        tables = machine_tables(rows.X.dtype.name)
+        self.spread(len(batch), lambda a, b: jacobian(tokens_of(batch), a, b, rows.X, rows.n, *tables, y, jac))
+        return Values(y, np.isfinite(y).all(axis=1), jac)
+
+    def _evaluate(self, batch, rows, kind, parameter, y, ok, loss):
+        tokens, tables = tokens_of(batch), machine_tables(rows.X.dtype.name)
+        self.spread(len(batch), lambda a, b: evaluate(
+            tokens, a, b, rows.X, rows.y, rows.weight, rows.n, *tables, kind, parameter, y, ok, loss))
+
+    def spread(self, count: int, work) -> None:
+        """Call work(first, last) over slices of range(count), on the threads."""
+        if self.threads == 1 or count < 2 * self.threads:
+            work(0, count)
+            return
+        edges = np.linspace(0, count, min(4 * self.threads, count) + 1).astype(int)
+        list(_pool(self.threads).map(work, edges[:-1], edges[1:]))
+
+
+def tokens_of(batch: Batch) -> tuple[np.ndarray, ...]:
+    """The arrays that kernels read."""
+    return batch.code, batch.arg, batch.value, batch.offset
+
+
+@lru_cache(maxsize=4)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="symnum")
+
+
+def machine_tables(dtype: str) -> tuple:
+    """Arity by code, value of named constants by code, and the kernels: addresses of step, pull_a, pull_b, user operators."""
+    return _machine_tables(dtype, len(all_ops()))
+
+
+@lru_cache(maxsize=8)
+def _machine_tables(dtype: str, n_ops: int) -> tuple:
+    kernels = import_module(f"symnum.evaluate.kernels_{dtype}")
+    named = np.zeros(256)
+    for op in all_ops()[:n_ops]:
+        if op.arity == 0:
+            named[op.code] = float(op.numba)
+    addresses = [getattr(kernels, f"{name}_{dtype}").address for name in ("step", "pull_a", "pull_b")]
+    return arities(), named, (*addresses, user_addresses(dtype, n_ops))

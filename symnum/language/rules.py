@@ -1,0 +1,338 @@
+"""A grammar compiled to arrays over given columns: what searches draw from and check against, in numba.
+
+Productions become postfix templates of batch codes in which SLOT stands for a nonterminal; `VAR` and `INT` become one
+production per column and per integer. Renaming productions (A : B) are folded into probabilities: `probability[N, r]` is
+the chance that a slot N is filled by production r. A batch belongs to the grammar, at what complexity, is answered by a
+bottom-up chart over its subtrees (`complexity`), so that variation operators may splice freely and check afterwards.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from symnum.language.batch import Batch, arities
+from symnum.language.batch_kernels import mix, subtree_sizes
+from symnum.language.grammar import Grammar, Integer, Slot
+from symnum.language.ops import CONST, FIRST_OP, NUMBER, VAR, Op
+
+SLOT = 255  # template code of a nonterminal
+NEVER = 1 << 30  # cost of what cannot be derived
+DEEPEST = 1024  # nested productions of one random derivation
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """R productions over N nonterminals (number 0 is the start) and the columns `names`.
+
+    Attributes:
+        code, arg, value: template tokens, flat; for SLOT, arg is the nonterminal.
+        start: (R + 1,) where each template begins.
+        cost: (R,) complexity each production adds.
+        least: (R,) least complexity of an expression it heads.
+        lhs: (R,) the nonterminal it belongs to.
+        probability: (N, R) chance that a slot is filled by the production.
+        least_of: (N,) least complexity of a slot.
+        reach: (N, N) whether N may be filled by what derives M through renaming.
+    """
+
+    code: np.ndarray
+    arg: np.ndarray
+    value: np.ndarray
+    start: np.ndarray
+    cost: np.ndarray
+    least: np.ndarray
+    lhs: np.ndarray
+    probability: np.ndarray
+    least_of: np.ndarray
+    reach: np.ndarray
+    names: tuple[str, ...]
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What the kernels take."""
+        return (self.code, self.arg, self.value, self.start, self.cost, self.least, self.lhs, self.probability, self.least_of, self.reach)
+
+    def __len__(self) -> int:
+        return len(self.cost)
+
+    def complexity(self, batch: Batch) -> np.ndarray:
+        """Complexity (P,) of each expression in this grammar, -1 where it is not in it.
+
+        >>> rules = compile_rules(Grammar.parse("expr : expr + expr | VAR | CONST $ 3"), ["x", "y"])
+        >>> from symnum.language.expr import Expr
+        >>> rules.complexity(Batch.pack([Expr.parse("x + y"), Expr.parse("x + 1.5"), Expr.parse("x*y")], ["x", "y"])).tolist()
+        [3, 5, -1]
+        """
+        out = np.empty(len(batch), np.int64)
+        derive(batch.code, batch.arg, batch.value, batch.offset, arities(), self.arrays, out)
+        return out
+
+    def sample(self, n: int, budget: int, rng: np.random.Generator) -> Batch:
+        """`n` random expressions of complexity at most `budget` (or the least there is)."""
+        budgets = rng.integers(max(1, int(self.least_of[0])), budget + 1, n)
+        code, arg, value, offset = sample_many(self.arrays, n, budgets, np.uint64(rng.integers(1 << 63)))
+        return Batch(code, arg, value, offset, self.names)
+
+    @property
+    def leaf_tokens(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(code, arg, value) of every leaf that the templates use."""
+        leaf = (self.code != SLOT) & (arities()[self.code] == 0)
+        rows = np.unique(np.stack([self.code[leaf], self.arg[leaf], np.where(self.code[leaf] == CONST, 1.0, self.value[leaf])]), axis=1)
+        return rows[0].astype(np.uint8), rows[1].astype(np.int32), rows[2]
+
+    @property
+    def operator_codes(self) -> np.ndarray:
+        """Codes of the operators that the templates use."""
+        used = np.unique(self.code)
+        return used[(used >= FIRST_OP) & (used != SLOT)].astype(np.uint8)
+
+
+def compile_rules(grammar: Grammar, names) -> Rules:
+    """Compile a grammar over the columns `names`.
+
+    Raises:
+        ValueError: the grammar names a variable that is not a column.
+    """
+    column = {name: i for i, name in enumerate(names)}
+    missing = [v for v in grammar.variables if v not in column]
+    if missing:
+        msg = f"grammar {grammar.name!r} uses {', '.join(missing)}; the columns are {', '.join(names)}: rename one or the other"
+        raise ValueError(msg)
+    number = {grammar.start: 0}
+    for p in grammar.productions:
+        number.setdefault(p.lhs, len(number))
+    pending: list[tuple[int, tuple, float, int]] = []  # lhs, template, weight, cost
+    anonymous: dict[object, int] = {}
+
+    def slot_of(symbol) -> int:
+        """The nonterminal of a VAR or INT inside a longer template."""
+        if symbol not in anonymous:
+            anonymous[symbol] = len(number) + len(anonymous)
+            for leaf in _leaves(symbol, names):
+                pending.append((anonymous[symbol], (leaf,), 1.0, 1))
+        return anonymous[symbol]
+
+    units: list[tuple[int, int, float]] = []
+    for p in grammar.productions:
+        if p.is_unit:
+            units.append((number[p.lhs], number[p.template[0].name], p.weight))
+            continue
+        if len(p.template) == 1 and _is_family(p.template[0]):
+            leaves = _leaves(p.template[0], names)
+            pending += [(number[p.lhs], (leaf,), p.weight / len(leaves), p.cost) for leaf in leaves]
+            continue
+        families = sum(_is_family(s) for s in p.template)
+        template = tuple(("slot", slot_of(s)) if _is_family(s) else ("slot", number[s.name]) if _is_slot(s) else s for s in p.template)
+        pending.append((number[p.lhs], template, p.weight, p.cost - families))
+    return _arrays(pending, units, len(number) + len(anonymous), tuple(names), column)
+
+
+def _is_family(symbol) -> bool:
+    return isinstance(symbol, Integer) or symbol == Slot("VAR")
+
+
+def _is_slot(symbol) -> bool:
+    return isinstance(symbol, Slot) and symbol.name != "CONST"
+
+
+def _leaves(symbol, names) -> tuple:
+    return symbol.values if isinstance(symbol, Integer) else tuple(names)
+
+
+def _arrays(pending, units, n_slots, names, column) -> Rules:
+    tokens = [_token(s, column) for _, template, _, _ in pending for s in template]
+    start = np.cumsum([0, *(len(t) for _, t, _, _ in pending)]).astype(np.int64)
+    lhs = np.array([a for a, _, _, _ in pending], np.int64)
+    cost = np.array([c for _, _, _, c in pending], np.int64)
+    weight = np.array([w for _, _, w, _ in pending], float)
+    total = np.bincount(lhs, weight, n_slots)
+    rename = np.zeros((n_slots, n_slots))
+    for a, b, w in units:
+        total[a] += w
+    for a, b, w in units:
+        rename[a, b] += w / total[a]
+    direct = np.zeros((n_slots, len(pending)))
+    direct[lhs, np.arange(len(pending))] = weight / total[lhs]
+    code, arg, value = (np.array([t[i] for t in tokens], d) for i, d in enumerate((np.uint8, np.int32, np.float64)))
+    closure = np.linalg.inv(np.eye(n_slots) - rename)
+    probability = closure @ direct
+    least, least_of = _least_costs(code, arg, start, cost, probability)
+    return Rules(code, arg, value, start, cost, least, lhs, probability, least_of, closure > 0, names)
+
+
+def _token(symbol, column) -> tuple[int, int, float]:
+    if isinstance(symbol, tuple):
+        return SLOT, symbol[1], 0.0
+    if isinstance(symbol, Slot):
+        return CONST, 0, 1.0
+    if isinstance(symbol, Op):
+        return symbol.code, 0, 0.0
+    if isinstance(symbol, str):
+        return VAR, column[symbol], 0.0
+    return NUMBER, 0, float(symbol)
+
+
+def _least_costs(code, arg, start, cost, probability) -> tuple[np.ndarray, np.ndarray]:
+    """Least complexities by fixpoint iteration (Knuth 1977, doi:10.1016/0020-0190(77)90002-3)."""
+    least, least_of = np.full(len(cost), NEVER), np.full(len(probability), NEVER)
+    for _ in range(len(cost) + 1):
+        for r in range(len(cost)):
+            slots = [least_of[arg[t]] for t in range(start[r], start[r + 1]) if code[t] == SLOT]
+            least[r] = min(NEVER, cost[r] + sum(slots))
+        new = np.array([min(least[row > 0], default=NEVER) for row in probability])
+        if (new == least_of).all():
+            break
+        least_of = new
+    return least.astype(np.int64), least_of.astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def derive(code, arg, value, offset, arity, rules, out):
+    """Complexity of each expression in the grammar by a bottom-up chart; -1 where it has no derivation from slot 0."""
+    r_code, r_arg, r_value, r_start, r_cost, _, r_lhs, _, least_of, reach = rules
+    slots = len(least_of)
+    size = subtree_sizes(code, offset, arity)
+    longest = 1
+    for p in range(len(offset) - 1):
+        longest = max(longest, offset[p + 1] - offset[p])
+    chart = np.empty((longest, slots), np.int64)
+    raw = np.empty(slots, np.int64)
+    for p in range(len(offset) - 1):
+        first = offset[p]
+        for t in range(first, offset[p + 1]):
+            raw[:] = NEVER
+            for r in range(len(r_cost)):
+                total = match(code, arg, value, size, first, t, r, rules, chart)
+                if total < raw[r_lhs[r]]:
+                    raw[r_lhs[r]] = total
+            for a in range(slots):
+                least = NEVER
+                for b in range(slots):
+                    if reach[a, b] and raw[b] < least:
+                        least = raw[b]
+                chart[t - first, a] = least
+        root = chart[offset[p + 1] - 1 - first, 0]
+        out[p] = root if root < NEVER else -1
+
+
+@njit(cache=True, nogil=True)
+def match(code, arg, value, size, first, t, r, rules, chart):
+    """Cost of deriving the subtree rooted at `t` by production `r`, NEVER if its template does not fit."""
+    r_code, r_arg, r_value, r_start, r_cost = rules[0], rules[1], rules[2], rules[3], rules[4]
+    total, at = r_cost[r], t
+    lowest = t - size[t]
+    for j in range(r_start[r + 1] - 1, r_start[r] - 1, -1):
+        if at <= lowest:
+            return NEVER
+        c = r_code[j]
+        if c == SLOT:
+            inner = chart[at - first, r_arg[j]]
+            if inner >= NEVER:
+                return NEVER
+            total += inner
+            at -= size[at]
+            continue
+        if code[at] != c or (c == VAR and arg[at] != r_arg[j]):
+            # a fixed number may also be written as a free constant of exactly that value
+            if not (c == NUMBER and code[at] == CONST and value[at] == r_value[j]):
+                return NEVER
+        if c == NUMBER and value[at] != r_value[j]:
+            return NEVER
+        at -= 1
+    return total
+
+
+@njit(cache=True, nogil=True)
+def draw(state):
+    """The next uniform number of the stream `state` (1,) uint64 (splitmix64)."""
+    state[0] += np.uint64(0x9E3779B97F4A7C15)
+    return np.float64(mix(state[0]) >> np.uint64(11)) / 9007199254740992.0
+
+
+@njit(cache=True, nogil=True)
+def draw_constant(state):
+    """A start for a free constant: 1 a third of the time, else log-uniform over e^±2 with random sign."""
+    u = draw(state)
+    if u < 0.33:
+        return 1.0
+    return np.exp(4.0 * (draw(state) - 0.5)) * (1.0 if u < 0.8 else -1.0)
+
+
+@njit(cache=True, nogil=True)
+def grow(rules, slot, budget, state, code, arg, value, w, limit):
+    """Write a random derivation of `slot` of complexity <= budget (or the least) at `w`; returns the end, or -1 beyond `limit`."""
+    r_code, r_arg, r_value, r_start, r_cost, least, _, probability, least_of, _ = rules
+    stack = np.empty((DEEPEST, 2), np.int64)  # production, next template token
+    top = 0
+    left = max(budget, least_of[slot])
+    r = choose(probability[slot], least, left, state)
+    left -= least[r]
+    stack[0, 0], stack[0, 1] = r, r_start[r]
+    while top >= 0:
+        r, j = stack[top, 0], stack[top, 1]
+        if j == r_start[r + 1]:
+            top -= 1
+            continue
+        stack[top, 1] = j + 1
+        if r_code[j] == SLOT:
+            n = r_arg[j]
+            left += least_of[n]
+            r = choose(probability[n], least, left, state)
+            left -= least[r]
+            top += 1
+            if top == DEEPEST:
+                return -1
+            stack[top, 0], stack[top, 1] = r, r_start[r]
+        else:
+            if w >= limit:
+                return -1
+            code[w], arg[w], value[w] = r_code[j], r_arg[j], r_value[j]
+            if r_code[j] == CONST:
+                value[w] = draw_constant(state)
+            w += 1
+    return w
+
+
+@njit(cache=True, nogil=True)
+def choose(weights, least, budget, state):
+    """A production drawn by weight among those that fit the budget, or the cheapest."""
+    total = 0.0
+    for r in range(len(weights)):
+        if least[r] <= budget:
+            total += weights[r]
+    u = draw(state) * total
+    cheapest = -1
+    for r in range(len(weights)):
+        if weights[r] > 0.0:
+            if least[r] <= budget:
+                u -= weights[r]
+                if u <= 0.0:
+                    return r
+            if cheapest < 0 or least[r] < least[cheapest]:
+                cheapest = r
+    return cheapest
+
+
+@njit(cache=True, nogil=True)
+def sample_many(rules, n, budgets, seed):
+    state = np.array([seed], np.uint64)
+    capacity = 64 * n + 1024
+    code, arg, value = np.empty(capacity, np.uint8), np.empty(capacity, np.int32), np.empty(capacity, np.float64)
+    offset = np.zeros(n + 1, np.int64)
+    for p in range(n):
+        end = -1
+        while end < 0:
+            end = grow(rules, 0, budgets[p], state, code, arg, value, offset[p], capacity)
+            if end < 0:
+                capacity *= 2
+                code, arg, value = _wider(code, capacity), _wider(arg, capacity), _wider(value, capacity)
+        offset[p + 1] = end
+    return code[: offset[n]].copy(), arg[: offset[n]].copy(), value[: offset[n]].copy(), offset
+
+
+@njit(cache=True, nogil=True)
+def _wider(a, capacity):
+    out = np.empty(capacity, a.dtype)
+    out[: len(a)] = a
+    return out

@@ -1,0 +1,92 @@
+"""Losses by name: how far a prediction p is from a target y, averaged with the rows' weights.
+
+    mse            (p - y)²                       mae       |p - y|
+    huber:d        r²/2 within d, else d(|r|-d/2) log-cosh  log cosh(p - y)
+    relative       ((p - y)/y)²                   gaussian:s  ((p - y)/s)²/2, s the known standard deviation
+    poisson        p - y + y log(y/p)             or a Python function (y, p) -> loss per row
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from symnum.evaluate.machine import HUBER, LOGCOSH, MAE, MSE, POISSON
+
+NAMES = ("mse", "mae", "huber", "log-cosh", "relative", "gaussian", "poisson")
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A loss.
+
+    Attributes:
+        name: as the user gave it.
+        kind: the fused kernel that minimises it (`symnum.evaluate.machine`).
+        parameter: the transition of huber, the standard deviation of gaussian.
+        function: a user's loss (y, p) -> (rows,), which then ranks formulas whose constants were fitted by mse first.
+    """
+
+    name: str
+    kind: int = MSE
+    parameter: float = 1.0
+    function: Callable | None = None
+
+    @classmethod
+    def of(cls, loss: "str | Callable | Loss") -> "Loss":
+        """The loss that a name such as `huber:0.5`, or a function, stands for.
+
+        Raises:
+            ValueError: unknown name, a parameter that is not positive, or a function that fails its probe.
+
+        >>> Loss.of("huber:0.5").parameter
+        0.5
+        """
+        if isinstance(loss, Loss):
+            return loss
+        if callable(loss):
+            return cls(getattr(loss, "__name__", "user"), function=_probed(loss))
+        name, _, text = str(loss).partition(":")
+        kinds = dict(zip(NAMES, (MSE, MAE, HUBER, LOGCOSH, MSE, MSE, POISSON), strict=True))
+        if name not in kinds:
+            msg = f"a loss among {', '.join(NAMES)} or a function (y, p) was required, got {loss!r}"
+            raise ValueError(msg)
+        try:
+            parameter = float(text) if text else 1.0
+        except ValueError:
+            parameter = -1.0
+        if not 0 < parameter < np.inf:
+            msg = f"the parameter of {name} must be a positive number, got {text!r}; try {name}:0.1"
+            raise ValueError(msg)
+        return cls(str(loss), kinds[name], parameter)
+
+    def row_weights(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Weights that turn `relative` and `gaussian` into weighted squares; refuses targets the loss is not made for."""
+        base = self.name.partition(":")[0]
+        if base == "relative":
+            if (y == 0).any():
+                msg = f"the relative loss needs targets other than 0, got 0 in row {int(np.argmax(y == 0)) + 1}; try loss='mse'"
+                raise ValueError(msg)
+            return weight / y**2
+        if base == "gaussian":
+            return weight / (2 * self.parameter**2)
+        if base == "poisson" and (y < 0).any():
+            msg = f"the poisson loss needs targets >= 0, got {y.min():g} in row {int(np.argmax(y < 0)) + 1}"
+            raise ValueError(msg)
+        return weight
+
+    def floor(self, y: np.ndarray, weight: np.ndarray) -> float:
+        """The loss that rounding alone leaves: 1e-13 of the target's size."""
+        linear = self.kind in (MAE,)
+        size = np.average(np.abs(y) if linear or self.kind == POISSON else y**2, weights=weight)
+        return float((1e-13 if linear else 1e-26) * max(size, 1e-290))
+
+
+def _probed(function: Callable) -> Callable:
+    """The user's loss, after a trial on three rows."""
+    y = np.array([1.0, 2.0, 3.0])
+    out = np.asarray(function(y, y + 0.5), float)
+    if out.shape != y.shape or not np.isfinite(out).all():
+        msg = f"a loss function must map arrays y, p of shape (rows,) to finite losses (rows,), got shape {out.shape} from 3 rows"
+        raise ValueError(msg)
+    return function

@@ -1,0 +1,205 @@
+"""Regression: y = f(x) from a table.
+
+Rows are split once: a hold-out part that no search sees (the verdict), and training rows, of which searches look at a
+spread sample (`search`) while what reaches the front is refitted on all of them (`train`). Columns of extreme magnitude
+are scaled by powers of ten only: c * x^p stays a power law.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from symnum.evaluate.constants import fit_constants
+from symnum.evaluate.cpu import CpuEvaluator, Rows
+from symnum.language.batch import Batch
+from symnum.language.expr import Expr
+from symnum.problem.base import Score, Verdict
+from symnum.problem.losses import Loss
+from symnum.problem.table import Table
+
+SEARCH_ROWS = 256  # rows that a search looks at: one float64 block
+FIT_ROWS = 10_000  # rows that constants on the front are fitted to
+HOLDOUT = 0.2  # share of rows held out …
+HOLDOUT_FROM = 50  # … where there are at least so many
+EXTREME = 1e30  # beyond this (or below its inverse) a column is scaled by a power of ten: cubes would leave float64
+
+
+@dataclass(frozen=True)
+class RegressionProblem:
+    """A table and a loss.
+
+    Attributes:
+        table: the checked data.
+        loss: how misfit is measured.
+        holdout: share of rows held out; None holds out 20 % from 50 rows on.
+        seed: of the split and of the search rows.
+
+    >>> from symnum.problem.table import as_table
+    >>> X = np.linspace(1, 2, 60)[:, None]
+    >>> problem = RegressionProblem(as_table(X, 3 * X[:, 0]))
+    >>> problem.train.n, problem.verify(Expr.parse("3*x0")).holdout_r2
+    (48, 1.0)
+    """
+
+    table: Table
+    loss: Loss = Loss("mse")
+    holdout: float | None = None
+    seed: int = 0
+
+    @classmethod
+    def from_table(cls, table: Table, loss="mse", holdout: float | None = None, seed: int | None = 0) -> "RegressionProblem":
+        """A problem from a checked table; `loss` by name or function.
+
+        Raises:
+            ValueError: unknown loss, or one that the target does not allow; a hold-out share outside [0, 0.9].
+        """
+        if holdout is not None and not 0 <= holdout <= 0.9:
+            msg = f"a hold-out share in [0, 0.9] was required, got {holdout}"
+            raise ValueError(msg)
+        problem = cls(table, Loss.of(loss), holdout, seed or 0)
+        problem.loss.row_weights(table.y, problem._weight)
+        return problem
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return self.table.names
+
+    @property
+    def target(self) -> str:
+        """The target's name."""
+        return self.table.target
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the data: a resumed run must have the same."""
+        return self.table.fingerprint
+
+    @property
+    def _weight(self) -> np.ndarray:
+        return np.ones(len(self.table.y)) if self.table.weight is None else np.asarray(self.table.weight, float)
+
+    @cached_property
+    def _split(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row numbers of the training and of the held-out part."""
+        n = len(self.table.y)
+        share = self.holdout if self.holdout is not None else HOLDOUT if n >= HOLDOUT_FROM else 0.0
+        order = np.random.default_rng([self.seed, 1]).permutation(n)
+        cut = n - int(round(share * n))
+        return np.sort(order[:cut]), np.sort(order[cut:])
+
+    @cached_property
+    def scale(self) -> tuple[np.ndarray, float]:
+        """Powers of ten that columns and target are divided by; 1 unless a magnitude is extreme."""
+        return np.array([_power_of_ten(c) for c in self.table.X.T]), _power_of_ten(self.table.y)
+
+    @cached_property
+    def _scaled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        columns, target = self.scale
+        y = self.table.y / target
+        return self.table.X / columns, y, self.loss.row_weights(y, self._weight)
+
+    def _rows(self, index: np.ndarray) -> Rows:
+        X, y, weight = self._scaled
+        return Rows.pack(X[index], self.names, y[index], weight[index])
+
+    @cached_property
+    def train(self) -> Rows:
+        """The training rows, at most `FIT_ROWS` of them."""
+        return self._rows(_sample(self._split[0], FIT_ROWS, self.seed))
+
+    @cached_property
+    def search(self) -> Rows:
+        """The rows a search looks at."""
+        index = self._split[0]
+        return self.train if len(index) <= 2 * SEARCH_ROWS else self._rows(_sample(index, SEARCH_ROWS, self.seed))
+
+    @cached_property
+    def probe(self) -> Rows:
+        """A few rows on which functions are told apart."""
+        return self._rows(_sample(self._split[0], 16, self.seed))
+
+    @cached_property
+    def loss_scale(self) -> float:
+        """From the kernels' normalised weights back to the mean loss in the user's units."""
+        _, y, weight = self._scaled
+        power = 1.0 if self.loss.kind in (1, 4) else 2.0
+        base = self.loss.name.partition(":")[0]
+        units = 1.0 if base == "relative" else self.scale[1] ** power
+        return float(weight[self._split[0]].sum() / self._weight[self._split[0]].sum() * units)
+
+    @cached_property
+    def floor(self) -> float:
+        """The loss that rounding alone leaves."""
+        _, y, weight = self._scaled
+        train = self._split[0]
+        return self.loss.floor(y[train], weight[train]) * self.loss_scale
+
+    def score(self, batch: Batch, evaluator: CpuEvaluator, *, full: bool = False, iterations: int = 6, starts: int = 1) -> Score:
+        """Fit the free constants and measure; see `Problem.score`. Losses are mean losses in the target's units."""
+        rows = self.train if full else self.search
+        loss = self.loss
+        fit = fit_constants(batch, rows, evaluator, kind=loss.kind, parameter=loss.parameter, iterations=iterations, starts=starts, seed=self.seed)
+        losses = fit.loss * self.loss_scale
+        if loss.function is not None:
+            values = evaluator.values(fit.batch, rows)
+            w = rows.weight[: rows.n]
+            with np.errstate(all="ignore"):
+                losses = np.array([np.dot(w, loss.function(rows.y[: rows.n], p)) if ok else np.inf for p, ok in zip(values.y, values.ok, strict=True)])
+            losses = np.where(np.isfinite(losses), losses, np.inf)
+        return Score(fit.batch, losses, int(fit.passes.sum()), int((fit.passes * batch.lengths).sum()) * rows.n)
+
+    def unscale(self, expr: Expr) -> Expr:
+        """The formula in the table's own magnitudes."""
+        columns, target = self.scale
+        moved = {n: Expr.var(n) / Expr.const(float(s)) for n, s in zip(self.names, columns, strict=True) if s != 1.0}
+        out = expr.substitute(moved) if moved else expr
+        if target != 1.0:
+            out = out * Expr.const(float(target))
+        return out.simplify() if out is not expr else expr
+
+    def holdout_loss(self, expr: Expr) -> float | None:
+        """Mean squared error (or the user's loss) on the held-out rows, None where there are none."""
+        test = self._split[1]
+        if len(test) == 0:
+            return None
+        with np.errstate(all="ignore"):
+            p, y = expr(dict(zip(self.names, self.table.X[test].T, strict=True))), self.table.y[test]
+            rows = self.loss.function(y, p) if self.loss.function is not None else (p - y) ** 2
+        return float(np.average(rows, weights=self._weight[test]))
+
+    def verify(self, expr: Expr) -> Verdict:
+        """Coefficient of determination on training rows and on the held-out rows; `expr` in the table's magnitudes."""
+        train, test = self._split
+        r2 = self._r2(expr, train)
+        if len(test) < 2:
+            return Verdict(r2, None, len(train), 0, f"R² = {r2:.6g} on {len(train)} rows; too few rows to hold some out")
+        held = self._r2(expr, test)
+        word = "holds" if held > r2 - 0.1 * (1 - r2) - 0.02 else "does worse"
+        return Verdict(r2, held, len(train), len(test), f"R² = {r2:.6g} on {len(train)} rows; {word} on {len(test)} rows held out: R² = {held:.6g}")
+
+    def _r2(self, expr: Expr, index: np.ndarray) -> float:
+        y, w = self.table.y[index], self._weight[index]
+        with np.errstate(all="ignore"):
+            p = expr({name: self.table.X[index, j] for j, name in enumerate(self.names)})
+            scale = np.max(np.abs(y)) or 1.0  # squares of extreme targets would leave float64
+            residual = np.average(((p - y) / scale) ** 2, weights=w)
+            spread = np.average(((y - np.average(y, weights=w)) / scale) ** 2, weights=w)
+        if spread == 0:
+            return 1.0 if residual < 1e-24 else 0.0
+        return float(1 - residual / spread)
+
+
+def _power_of_ten(column: np.ndarray) -> float:
+    size = np.max(np.abs(column), initial=0.0)
+    if size == 0 or 1 / EXTREME < size < EXTREME:
+        return 1.0
+    return float(10.0 ** np.clip(np.floor(np.log10(size)), -300, 300))
+
+
+def _sample(index: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most `most` of the rows, spread at random, in order."""
+    if len(index) <= most:
+        return index
+    return np.sort(np.random.default_rng([seed, 2]).choice(index, most, replace=False))

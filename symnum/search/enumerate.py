@@ -1,0 +1,251 @@
+"""Bottom-up enumeration: every function of the grammar, simplest first, each measured once.
+
+Complexity k of a nonterminal is built from its productions and the smaller libraries of their slots. Two expressions are
+one function if they agree on the probe rows (values rounded to 36 mantissa bits), free constants standing for generic
+numbers by position; only the first is kept and built upon. `exhausted` is the largest complexity that was finished: no
+formula of that complexity or less is missing, up to the scale and offset that every shape is fitted with.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product as cartesian
+
+import numpy as np
+from numba import njit
+
+from symnum.language.batch import Batch, commutative
+from symnum.language.batch_kernels import mix
+from symnum.language.ops import CONST
+from symnum.language.rules import NEVER, SLOT, Rules
+from symnum.search.base import Context
+from symnum.search.vary import peel
+
+CHUNK = 20_000  # compositions built at once
+BATCH = 1000  # shapes told at once
+MOST_CONSTANTS = 3  # free constants per enumerated expression; more cannot be told apart from few rows
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the enumeration is: chunks consumed, complexity being built, complexity finished."""
+
+    chunks: int = 0
+    level: int = 0
+    exhausted: int = 0
+    finished: bool = False
+
+
+class Enumeration:
+    """Bottom-up enumeration with functional-hash dedup.
+
+    The library is a memo of the cursor: a fresh object given the cursor of another builds the same chunks again.
+
+    Args:
+        most: expressions kept over all nonterminals; the level that would exceed it is not entered.
+    """
+
+    name = "enumeration"
+
+    def __init__(self, most: int = 400_000):
+        self.most = most
+        self._stream: Iterator[tuple[Batch, int]] | None = None
+        self._consumed = 0
+
+    def start(self, context: Context, rng: np.random.Generator) -> Cursor:
+        return Cursor()
+
+    def ask(self, context: Context, state: Cursor, n: int, rng: np.random.Generator) -> tuple[Cursor, Batch]:
+        if self._stream is None or self._consumed != state.chunks:
+            self._stream, self._consumed = self._chunks(context), 0
+            while self._consumed < state.chunks and next(self._stream, None) is not None:
+                self._consumed += 1
+        item = next(self._stream, None)
+        if item is None:
+            return replace(state, finished=True, exhausted=state.level), Batch.empty(context.rules.names)
+        batch, level = item
+        self._consumed += 1
+        return replace(state, chunks=state.chunks + 1, level=level, exhausted=level - 1), batch
+
+    def tell(self, context: Context, state: Cursor, batch: Batch, loss: np.ndarray, rng: np.random.Generator) -> Cursor:
+        return state
+
+    def welcome(self, context: Context, state: Cursor, migrants: Batch) -> Cursor:
+        return state
+
+    def _chunks(self, context: Context) -> Iterator[tuple[Batch, int]]:
+        """New functions of the start symbol with their complexity, `BATCH` at a time."""
+        library = _Library(context)
+        told, waiting = np.zeros(0, np.uint64), Batch.empty(context.rules.names)
+        for level in range(1, context.max_complexity + 1):
+            if library.planned(level) > 8 * self.most or library.count > self.most:
+                return
+            for slot, batch in library.build(level):
+                if not library.reaches_start(slot):
+                    continue
+                shapes = peel(batch) if context.scaled else batch
+                shapes = shapes.take(context.rules.complexity(shapes) > 0)
+                hashes = shapes.skeleton_hash()
+                new = np.sort(np.unique(hashes, return_index=True)[1])
+                new = new[~np.isin(hashes[new], told)]
+                told = np.union1d(told, hashes[new])
+                waiting = Batch.concatenate([waiting, shapes.take(new)])
+                while len(waiting) >= BATCH:
+                    yield waiting.take(np.arange(BATCH)), level
+                    waiting = waiting.take(np.arange(BATCH, len(waiting)))
+            if len(waiting):
+                yield waiting, level
+                waiting = Batch.empty(context.rules.names)
+
+
+class _Library:
+    """Distinct functions by nonterminal and complexity."""
+
+    def __init__(self, context: Context):
+        self.context, self.rules = context, context.rules
+        slots = len(self.rules.least_of)
+        self.entries: list[dict[int, Batch]] = [{} for _ in range(slots)]
+        self.known = [np.zeros(0, np.uint64) for _ in range(slots)]
+        self.templates = [_template(self.rules, r) for r in range(len(self.rules))]
+
+    @property
+    def count(self) -> int:
+        return sum(len(k) for k in self.known)
+
+    def reaches_start(self, slot: int) -> bool:
+        """Whether an expression of this nonterminal is a whole one."""
+        return bool(self.rules.reach[0, slot])
+
+    def available(self, slot: int, level: int) -> list[Batch]:
+        """What fills a slot at a complexity, renaming included."""
+        return [self.entries[m][level] for m in range(len(self.entries)) if self.rules.reach[slot, m] and level in self.entries[m]]
+
+    def planned(self, level: int) -> int:
+        """Compositions that the level would need."""
+        return sum(int(np.prod([float(len(b)) for b in parts])) for _, parts, _ in self._compositions(level))
+
+    def build(self, level: int) -> Iterator[tuple[int, Batch]]:
+        """Build complexity `level`; yields (nonterminal, new functions)."""
+        fresh: list[list[Batch]] = [[] for _ in self.entries]
+        for r, parts, mirrored in self._compositions(level):
+            lhs = int(self.rules.lhs[r])
+            sizes = [len(b) for b in parts]
+            total = int(np.prod(sizes)) if parts else 1
+            for start in range(0, total, CHUNK):
+                index = np.unravel_index(np.arange(start, min(start + CHUNK, total)), sizes) if parts else ()
+                if mirrored:  # the same library on both sides of a commutative operator: one order is enough
+                    keep = index[0] <= index[1]
+                    index = tuple(i[keep] for i in index)
+                batch = compose(self.templates[r], [p.take(i) for p, i in zip(parts, index, strict=True)], self.rules.names, 1 if not parts else len(index[0]))
+                new = self._new_functions(lhs, batch)
+                if len(new):
+                    fresh[lhs].append(new)
+                    yield lhs, new
+        for slot, batches in enumerate(fresh):
+            if batches:
+                self.entries[slot][level] = Batch.concatenate(batches)
+
+    def _compositions(self, level: int) -> Iterator[tuple[int, list[Batch], bool]]:
+        """(production, library parts, mirrored) for every way to spend `level` on a production and its slots."""
+        rules = self.rules
+        for r, template in enumerate(self.templates):
+            slots = [a for c, a, _ in template if c == SLOT]
+            left = level - int(rules.cost[r])
+            if not slots:
+                if left == 0:
+                    yield r, [], False
+                continue
+            swap = len(slots) == 2 and slots[0] == slots[1] and _commutes(template)
+            for split in _splits(left, [int(rules.least_of[s]) for s in slots]):
+                if swap and split[0] > split[1]:
+                    continue
+                choices = [self.available(s, k) for s, k in zip(slots, split, strict=True)]
+                for i, parts in enumerate(cartesian(*choices)):
+                    yield r, list(parts), swap and split[0] == split[1] and len(choices[0]) == 1 and i == 0
+
+    def _new_functions(self, slot: int, batch: Batch) -> Batch:
+        """The expressions that are finite and new on the probe rows, constants numbered generically."""
+        n_const = batch.n_constants
+        batch = batch.take((n_const <= MOST_CONSTANTS) & ~_constant_operation(batch))
+        if len(batch) == 0:
+            return batch
+        numbered = generic_constants(batch)
+        values = self.context.evaluator.values(numbered, self.context.problem.probe)
+        signature = signatures(values.y)
+        good = np.flatnonzero(values.ok)
+        _, first = np.unique(signature[good], return_index=True)
+        good = good[np.sort(first)]
+        good = good[~np.isin(signature[good], self.known[slot])]
+        self.known[slot] = np.union1d(self.known[slot], signature[good])
+        return batch.take(good)
+
+
+def _template(rules: Rules, r: int) -> list[tuple[int, int, float]]:
+    span = range(rules.start[r], rules.start[r + 1])
+    return [(int(rules.code[t]), int(rules.arg[t]), float(rules.value[t])) for t in span]
+
+
+def _commutes(template: list[tuple[int, int, float]]) -> bool:
+    return len(template) == 3 and bool(commutative()[template[2][0]])
+
+
+def _splits(total: int, least: list[int]) -> Iterator[tuple[int, ...]]:
+    """All ways to write `total` as a sum with parts of at least `least`."""
+    if len(least) == 1:
+        if total >= least[0] and least[0] < NEVER:
+            yield (total,)
+        return
+    for k in range(least[0], total - sum(least[1:]) + 1):
+        for rest in _splits(total - k, least[1:]):
+            yield (k, *rest)
+
+
+def _constant_operation(batch: Batch) -> np.ndarray:
+    """Expressions without a variable that are more than one free constant: their value is just another constant."""
+    is_var, is_const = batch.code == 0, batch.code == CONST
+    count = lambda mask: np.diff(np.concatenate([[0], np.cumsum(mask)])[batch.offset])  # noqa: E731
+    return (count(is_var) == 0) & (count(is_const) > 0) & (batch.lengths > 1)
+
+
+def compose(template: list[tuple[int, int, float]], children: list[Batch], names: tuple[str, ...], n: int) -> Batch:
+    """A production's template with its slots filled: expression i takes child i of every part."""
+    lengths = np.sum([c.lengths for c in children], axis=0) if children else np.zeros(n, np.int64)
+    lengths = lengths + sum(c != SLOT for c, _, _ in template)
+    offset = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    code, arg, value = np.empty(offset[-1], np.uint8), np.empty(offset[-1], np.int32), np.empty(offset[-1])
+    at, parts = offset[:-1].copy(), iter(children)
+    for c, a, v in template:
+        if c != SLOT:
+            code[at], arg[at], value[at] = c, a, v
+            at = at + 1
+            continue
+        child = next(parts)
+        to = np.repeat(at - child.offset[:-1], child.lengths) + np.arange(child.offset[-1])
+        code[to], arg[to], value[to] = child.code, child.arg, child.value
+        at = at + child.lengths
+    return Batch(code, arg, value, offset, names)
+
+
+def generic_constants(batch: Batch) -> Batch:
+    """Free constants replaced by generic numbers by position, so that equal values mean equal families."""
+    is_const = batch.code == CONST
+    before = np.concatenate([[0], np.cumsum(is_const)])
+    rank = before[:-1] - np.repeat(before[batch.offset[:-1]], batch.lengths)
+    generic = np.sqrt(np.array([2.0, 3.0, 5.0, 7.0, 11.0])) * np.array([0.31, 0.57, 0.43, 0.29, 0.23]) + 0.5
+    return replace(batch, value=np.where(is_const, generic[np.minimum(rank, 4)], batch.value))
+
+
+@njit(cache=True, nogil=True)
+def signatures(y):
+    """A uint64 per row of `y`: equal where values agree to 36 mantissa bits (tiny ones count as 0)."""
+    out = np.empty(len(y), np.uint64)
+    for p in range(len(y)):
+        size = 0.0
+        for j in range(y.shape[1]):
+            size = max(size, abs(y[p, j]))
+        h = np.uint64(0)
+        for j in range(y.shape[1]):
+            x = y[p, j] if abs(y[p, j]) > 1e-13 * size else 0.0
+            bits = np.array([x]).view(np.uint64)[0]
+            h = mix(h ^ ((bits + np.uint64(1 << 15)) >> np.uint64(16)))
+        out[p] = h
+    return out

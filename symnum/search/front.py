@@ -1,0 +1,126 @@
+"""The Pareto front over (complexity, loss) and the choice of one formula from it.
+
+    score_i = -(log loss_i - log loss_{i-1}) / (complexity_i - complexity_{i-1})
+
+A front is immutable; `merged` returns a new one. Losses below `floor` (what rounding alone leaves) count as the floor, so
+that an exact law is not beaten by a longer formula that rounds more kindly.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from symnum.language.expr import Expr
+
+SELECTIONS = ("best", "accuracy", "score", "mdl", "bic")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A formula with its measure.
+
+    Attributes:
+        expr: the formula, constants fitted.
+        complexity: in the grammar's costs.
+        loss: on all training rows.
+        snapped: the same formula with constants snapped to exact ones (integers, small rationals, multiples of pi, e,
+            sqrt 2) where the loss allows it, else None.
+        holdout: loss on the rows held out, or None where none were.
+    """
+
+    expr: Expr
+    complexity: int
+    loss: float
+    snapped: Expr | None = None
+    holdout: float | None = None
+
+    @property
+    def best(self) -> Expr:
+        """The snapped formula where there is one, else the fitted one."""
+        return self.snapped if self.snapped is not None else self.expr
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Candidates by rising complexity and strictly falling loss.
+
+    >>> x, y = Expr.parse("x"), Expr.parse("x + 1")
+    >>> front = Front(floor=1e-20).merged([Candidate(y, 3, 0.1), Candidate(x, 1, 0.5), Candidate(y, 5, 0.2)])
+    >>> [c.complexity for c in front.candidates]
+    [1, 3]
+    """
+
+    candidates: tuple[Candidate, ...] = ()
+    floor: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __getitem__(self, i: int) -> Candidate:
+        return self.candidates[i]
+
+    def __iter__(self):
+        return iter(self.candidates)
+
+    def merged(self, new: Iterable[Candidate]) -> "Front":
+        """This front with new candidates; what is beaten drops out. Ties go to the older candidate."""
+        kept, least = [], math.inf
+        for c in sorted([*self.candidates, *new], key=lambda c: c.complexity if not math.isnan(c.loss) else math.inf):
+            loss = max(c.loss, self.floor)
+            if kept and kept[-1].complexity == c.complexity and loss < least:
+                kept[-1] = c
+                least = loss
+            elif loss < least:
+                kept.append(c)
+                least = loss
+        return replace(self, candidates=tuple(kept))
+
+    def bound(self, complexity: int) -> float:
+        """The least loss among candidates of at most this complexity; Inf where there is none."""
+        return min((max(c.loss, self.floor) for c in self.candidates if c.complexity <= complexity), default=math.inf)
+
+    @property
+    def scores(self) -> list[float]:
+        """Gain in log loss per unit of complexity over the previous candidate; 0 for the first."""
+        out = [0.0] if self.candidates else []
+        for a, b in zip(self.candidates, self.candidates[1:], strict=False):
+            tiny = max(self.floor, 1e-300)
+            out.append((math.log(max(a.loss, tiny)) - math.log(max(b.loss, tiny))) / (b.complexity - a.complexity))
+        return out
+
+    def choose(self, selection: str = "best", rows: int = 100) -> int:
+        """The position of the chosen candidate.
+
+        Args:
+            selection: `best`: highest score among losses within 1.5 times the least; `accuracy`: least loss; `score`:
+                highest score; `bic`: least n log loss + k log n with k fitted constants; `mdl`: least description
+                length in nats, n/2 log loss + symbols log(alphabet) + k/2 log n (Rissanen 1978,
+                doi:10.1016/0005-1098(78)90005-5).
+            rows: number of training rows n.
+
+        Raises:
+            ValueError: unknown selection, or an empty front.
+        """
+        if selection not in SELECTIONS:
+            msg = f"a selection among {', '.join(SELECTIONS)} was required, got {selection!r}"
+            raise ValueError(msg)
+        if not self.candidates:
+            msg = "the front is empty: no formula was finite on every row"
+            raise ValueError(msg)
+        losses = [max(c.loss, self.floor, 1e-300) for c in self.candidates]
+        scores, last = self.scores, range(len(losses))
+        if selection == "accuracy":
+            return losses.index(min(losses))
+        if selection == "score":
+            return max(last, key=lambda i: scores[i])
+        if selection == "best":
+            return max((i for i in last if losses[i] <= 1.5 * min(losses)), key=lambda i: scores[i])
+        return min(last, key=lambda i: _description(self.candidates[i], losses[i], rows, selection))
+
+
+def _description(c: Candidate, loss: float, n: int, selection: str) -> float:
+    k = len(c.best.constants)
+    if selection == "bic":
+        return n * math.log(loss) + (k + 1) * math.log(n)
+    alphabet = len({str(t) for t in c.expr.tokens if not isinstance(t, float)}) + 1
+    return n / 2 * math.log(loss) + len(c.expr.tokens) * math.log(max(alphabet, 2)) + k / 2 * math.log(n)
