@@ -1,0 +1,48 @@
+"""symnum finds formulas: the law behind data, how sure it is, and the form you work with.
+
+The public names; everything is imported on first use, so that `import symnum` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from symnum.discovery import Discovery as Discovery
+    from symnum.discovery import discover as discover
+    from symnum.estimator import SymbolicRegressor as SymbolicRegressor
+    from symnum.estimator import regress as regress
+    from symnum.evaluate.evaluate import evaluate as evaluate
+    from symnum.language.batch import Batch as Batch
+    from symnum.language.expr import Expr as Expr
+    from symnum.language.grammar import Grammar as Grammar
+    from symnum.language.ops import Op as Op
+    from symnum.problem.regression import RegressionProblem as RegressionProblem
+
+_HOME = {
+    "Batch": "symnum.language.batch",
+    "Discovery": "symnum.discovery",
+    "Expr": "symnum.language.expr",
+    "Grammar": "symnum.language.grammar",
+    "Op": "symnum.language.ops",
+    "RegressionProblem": "symnum.problem.regression",
+    "SymbolicRegressor": "symnum.estimator",
+    "discover": "symnum.discovery",
+    "evaluate": "symnum.evaluate.evaluate",
+    "regress": "symnum.estimator",
+}
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str):
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("symnum")
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    msg = f"module 'symnum' has no attribute {name!r}; it has {', '.join(__all__)}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LIVE_PERIOD = 0.1  # seconds between two drawings on a terminal
 LINE_PERIOD = 1.0  # seconds between two lines elsewhere
+DIGITS = 6  # significant digits of constants in tables and lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class Progress:
         elif update.front.candidates and update.front.candidates != self._shown:
             self._next = now + LINE_PERIOD
             self._shown = update.front.candidates
-            self.console.print(_line(update), markup=False, highlight=False, soft_wrap=True)
+            self.console.print(_line(update), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def on_end(self, discovery: Any) -> None:
         """Close the live display."""
@@ -144,7 +145,7 @@ class Progress:
 
 # rendering --------------------------------------------------------------------------------------------------------------
 def front_table(front: Front, target: str, chosen: int | None = None, rows: Sequence[int] | None = None, shorten: bool = False) -> "Table":
-    """A front as a rich table: complexity, loss, score, equation.
+    """A front as a rich table: complexity, loss, score, equation with constants to six digits.
 
     Args:
         front: what to show.
@@ -165,19 +166,22 @@ def front_table(front: Front, target: str, chosen: int | None = None, rows: Sequ
     scores = front.scores
     for i in range(len(front)) if rows is None else rows:
         c = front[i]
-        cells = (">" if i == chosen else "", str(c.complexity), f"{c.loss:.4g}", f"{scores[i]:.3g}", equation(target, c))
+        cells = (">" if i == chosen else "", str(c.complexity), f"{c.loss:.4g}", f"{scores[i]:.3g}", equation(target, c, DIGITS))
         table.add_row(*(Text(cell) for cell in cells), style="bold" if i == chosen else None)
     return table
 
 
-def equation(target: str, candidate: Candidate) -> str:
-    """The candidate as `target = formula`.
+def equation(target: str, candidate: Candidate, digits: int | None = None) -> str:
+    """The candidate as `target = formula`, its free constants to `digits` significant digits or in full.
 
     >>> from symnum.language.expr import Expr
-    >>> equation("orbital period", Candidate(Expr.parse("365.25*a"), 3, 0.1))
-    '`orbital period` = 365.25*a'
+    >>> equation("orbital period", Candidate(Expr.parse("365.24219*a"), 3, 0.1), digits=4)
+    '`orbital period` = 365.2*a'
     """
-    return f"{quote(target)} = {candidate.best}"
+    expr = candidate.best
+    if digits is not None:
+        expr = expr.with_constants(float(f"{c:.{digits}g}") for c in expr.constants)
+    return f"{quote(target)} = {expr}"
 
 
 def _screen(update: Update, console: "Console") -> "Group":
@@ -195,24 +199,24 @@ def _screen(update: Update, console: "Console") -> "Group":
 
 def _status(update: Update) -> str:
     limit = "" if update.time_limit is None else f" of {update.time_limit:g}"
-    most = "" if update.max_evaluations is None else f" of {count(update.max_evaluations)}"
-    evaluations = f"{count(update.evaluations)}{most} expressions"
-    parts = [f"{update.elapsed:.1f}{limit} s", evaluations, f"{count(update.rate)}/s", update.message]
+    most = "" if update.max_evaluations is None else f" of {abbreviate(update.max_evaluations)}"
+    evaluations = f"{abbreviate(update.evaluations)}{most} expressions"
+    parts = [f"{update.elapsed:.1f}{limit} s", evaluations, f"{abbreviate(update.rate)}/s", update.message]
     return " · ".join(part for part in parts if part)
 
 
 def _line(update: Update) -> str:
     best = update.front[-1]
-    text = equation(update.target, best)
+    text = equation(update.target, best, DIGITS)
     text = text if len(text) <= 120 else text[:119] + "…"
-    evaluations = f"{count(update.evaluations)} expressions"
+    evaluations = f"{abbreviate(update.evaluations)} expressions"
     return f"{update.elapsed:.1f} s · {evaluations} · complexity {best.complexity} · loss {best.loss:.4g} · {text}"
 
 
-def count(n: float) -> str:
+def abbreviate(n: float) -> str:
     """A number of things in three digits.
 
-    >>> count(950), count(41_000), count(3.21e6)
+    >>> abbreviate(950), abbreviate(41_000), abbreviate(3.21e6)
     ('950', '41.0k', '3.21M')
     """
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from symnum.discovery import Discovery
     from symnum.language.grammar import Grammar
     from symnum.problem.table import Table
 
 BAD_INPUT, INTERRUPTED = 2, 130
+UNBROKEN = 100_000  # characters per line in a file or a pipe: no formula is broken
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Find formulas in data.")
 grammar_app = typer.Typer(no_args_is_help=True, help="Look at a grammar: a shipped one by name, or a .g file.")
@@ -59,7 +58,7 @@ def _root(version: Version = False) -> None:
     """Find formulas in data."""
 
 
-Time = Annotated[float | None, typer.Option("--time", callback=_positive, help="Seconds to search; inf for no limit.")]
+Time = Annotated[float | None, typer.Option("--time", callback=_positive, help="Seconds in all, resumed parts included; inf: no limit.")]
 Evaluations = Annotated[int | None, typer.Option("--max-evaluations", min=1, help="Expressions to score; makes a run reproducible.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads; all cores by default.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -123,16 +122,12 @@ def _run(options: dict[str, Any], out: Path | None, resume: bool, as_json: bool,
     with _boundary(), _progress(quiet) as callbacks:
         from symnum.language.grammar import Grammar
         from symnum.problem.table import read_table
-        from symnum.search.front import SELECTIONS
 
-        if options["selection"] not in SELECTIONS:
-            msg = f"a selection among {', '.join(SELECTIONS)} was required, got {options['selection']!r}"
-            raise ValueError(msg)
         grammar = Grammar.load(options["grammar"])
         table = read_table(options["data"], options["target"], options["features"], options["weights"])
 
-        from symnum.problem.regression import RegressionProblem
         from symnum.discovery import discover
+        from symnum.problem.regression import RegressionProblem
 
         problem = RegressionProblem.from_table(table, loss=options["loss"], seed=options["seed"])
         if out is not None:
@@ -186,13 +181,17 @@ def _progress(quiet: bool) -> Iterator[tuple]:
         progress.close()
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C or SIGTERM outside the search. Not a KeyboardInterrupt: one that passes through `exec` makes Python kill itself at exit."""
+
+
 @contextmanager
 def _boundary() -> Iterator[None]:
     """Bad input becomes one line and exit code 2, an interruption exit code 130; other errors are ours and keep their trace."""
     def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
+        raise _Interrupted
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except BrokenPipeError:
@@ -204,11 +203,12 @@ def _boundary() -> Iterator[None]:
         if not isinstance(message, str) or " " not in message:  # a bare key is no message
             raise
         _fail(message)
-    except KeyboardInterrupt:
+    except (_Interrupted, KeyboardInterrupt):
         typer.echo("interrupted before a formula was found", err=True)
         raise typer.Exit(INTERRUPTED) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _fail(message: str) -> None:
@@ -222,34 +222,30 @@ def _report(discovery: "Discovery", table: "Table", out: Path | None, quiet: boo
     """Print the front, the chosen law and what is known about it."""
     from rich.console import Console
 
-    from symnum.callbacks import count, equation, front_table
+    from symnum.callbacks import abbreviate, equation, front_table
 
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = UNBROKEN
     found = len(discovery.front) > 0
     law = equation(discovery.target, discovery.best) if found else ""
     if quiet:
         console.print(law or discovery.status.value, soft_wrap=True)
         return
     if found:
-        _print_table(console, front_table(discovery.front, discovery.target, discovery.chosen))
+        console.print(front_table(discovery.front, discovery.target, discovery.chosen))
         console.print(f"\n{law}\n", style="bold", soft_wrap=True)
     lines = [discovery.verdict.message if found else "", str(discovery.status.value)]
     if table.units:
         lines.append("units: " + ", ".join(f"{name} [{unit}]" for name, unit in table.units.items()))
     if discovery.exhausted_complexity:
         lines.append(f"every formula of complexity up to {discovery.exhausted_complexity} was tried")
-    figures = [f"{key.replace('_', ' ')} {count(value) if value >= 1000 else f'{value:.3g}'}" for key, value in discovery.statistics.items()
-               if isinstance(value, int | float) and not isinstance(value, bool)]
+    figures = [f"{key.replace('_', ' ')} {abbreviate(value) if value >= 1000 else f'{value:.3g}'}"
+               for key, value in discovery.statistics.items() if isinstance(value, int | float)]
     lines += [*table.notes, " · ".join([*figures, f"seed {discovery.seed}"])]
     lines += [f"saved in {out}"] if out is not None else []
     for line in filter(None, lines):
         console.print(line, soft_wrap=True)
-
-
-def _print_table(console: "Console", table: Any) -> None:
-    """A table as wide as the terminal; in a file or a pipe as wide as its text, so that no formula is broken."""
-    wide = console.is_terminal
-    console.print(table, width=None if wide else 100_000, soft_wrap=not wide)
 
 
 def document(discovery: "Discovery", table: "Table", options: dict[str, Any], out: Path | None) -> dict[str, Any]:

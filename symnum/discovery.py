@@ -160,7 +160,7 @@ def discover(
         run_dir, resume: folder of a run that survives a kill, and whether to go on with the run in it.
 
     Args (seldom):
-        search: the portfolio; None takes enumeration and four islands.
+        search: the portfolio; None takes `default_portfolio`.
         selection: how the formula is chosen (`Front.choose`).
         guesses: formulas to start from; their constants are fitted.
         executor: any `concurrent.futures` executor of threads; None makes one.
@@ -190,7 +190,7 @@ def discover(
     threads = threads or os.cpu_count() or 1
     with _signals() as stop, ThreadPoolExecutor(threads, thread_name_prefix="symnum") as own:
         context = Context.of(problem, rules, CpuEvaluator(1), max_complexity)
-        searches = tuple(search) if search is not None else default_portfolio()
+        searches = tuple(search) if search is not None else default_portfolio(context)
         run = Run(context, searches, seed, guesses)
         saved = folder.load_state() if folder is not None and resume else None
         progress = from_arrays(saved[0], context, len(searches)) if saved else run.begin()

@@ -197,7 +197,7 @@ class RunFolder:
             StoreError: state.npz has been damaged.
         """
         try:
-            with np.load(self.path / STATE, allow_pickle=False) as file:
+            with (self.path / STATE).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             return arrays, json.loads(arrays.pop(SCALARS).tobytes())
         except FileNotFoundError:

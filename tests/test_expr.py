@@ -28,7 +28,7 @@ def any_expression(draw):
     return draw(expressions(NAMES, BUILTIN, 10, constants, (-(10**20), 10**20)))
 
 
-@properties(1500)
+@properties(600)
 @given(any_expression())
 def test_parse_inverts_print(expr):
     assert same(Expr.parse(str(expr)), expr), str(expr)

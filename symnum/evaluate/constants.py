@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit, uint64
 
-from symnum.evaluate.cpu import CpuEvaluator, Rows, machine_tables, tokens_of
+from symnum.evaluate.cpu import CpuEvaluator, Rows, longest_of, machine_tables, tokens_of
 from symnum.evaluate.machine import (
+    INNER,
     MSE,
     OPTIONS,
     REDUCE,
     address,
     assemble,
-    fill,
-    load_block,
+    desk,
+    fill_constants,
+    load_blocks,
     loss_terms,
     mark_active,
     pull,
@@ -30,7 +32,7 @@ from symnum.evaluate.machine import (
 )
 from symnum.language.batch import Batch
 from symnum.language.batch_kernels import mix
-from symnum.language.ops import OPS
+from symnum.language.ops import CONST, OPS
 
 MOST = 24  # free constants fitted at once; an expression with more keeps them and is only evaluated
 ADD, SUB, MUL, DIV, NEG = (OPS[name].code for name in ("add", "sub", "mul", "div", "neg"))
@@ -73,103 +75,111 @@ def fit_constants(
     [2.0, 3.0]
     """
     value, loss, passes = batch.value.copy(), np.full(len(batch), np.inf), np.zeros(len(batch), np.int64)
-    tables = machine_tables("float64")
+    tables, longest = machine_tables("float64"), longest_of(batch)
+    size = rows.X[0].size + 2 * (longest + 1) * rows.block
     evaluator.spread(len(batch), lambda a, b: _fit(
-        tokens_of(batch), a, b, rows.X, rows.y, rows.weight, *tables, kind, parameter, iterations, starts, np.uint64(seed), value, loss,
-        passes))
+        tokens_of(batch), a, b, rows.X, rows.y, rows.weight, desk(longest, size, "float64"), solver_desk(longest), *tables,
+        kind, parameter, iterations, starts, np.uint64(seed), value, loss, passes))
     return Fit(replace(batch, value=value), loss, passes)
 
 
+def solver_desk(longest: int) -> tuple[np.ndarray, ...]:
+    """The solver's working arrays: vectors theta, trial, best, g, trial_g; matrices H, trial_H, L; marks linear, affine."""
+    return np.zeros((5, MOST)), np.zeros((3, MOST, MOST)), np.zeros(MOST, np.bool_), np.zeros(longest, np.bool_)
+
+
 @njit(**OPTIONS)
-def _fit(tokens, first, last, X, y, weight, arity, named, kernels, kind, parameter, iterations, starts, seed, out, losses, passes):
+def _fit(
+    tokens, first, last, X, y, weight, desk, solver_desk, arity, named, kernels, kind, parameter, iterations, starts, seed, out, losses,
+    passes,
+):
     code, arg, value, offset = tokens
+    w, ins, number, temporary, stack, const_slot, active = desk
+    vectors, matrices, linear, affine = solver_desk
+    theta, best = vectors[0], vectors[2]
     blocks, columns, block = X.shape
-    longest = 1
-    for p in range(first, last):
-        longest = max(longest, offset[p + 1] - offset[p])
-    w = np.empty(columns * block + 2 * (longest + 1) * block, X.dtype)
-    ins, number, temporary = np.empty((longest, 4), np.int32), np.empty(longest), np.empty(longest, np.bool_)
-    stack, const_slot, active = np.empty(longest, np.int32), np.empty(longest, np.int32), np.empty(longest, np.bool_)
-    g, trial_g = np.zeros(MOST), np.zeros(MOST)
-    H, trial_H = np.zeros((MOST, MOST)), np.zeros((MOST, MOST))
-    theta, trial, best, linear = np.zeros(MOST), np.zeros(MOST), np.zeros(MOST), np.zeros(MOST, np.bool_)
     if blocks == 1:
-        load_block(w, X, 0, 1, columns, block)
+        load_blocks(w, X, blocks - 1, blocks)
     for p in range(first, last):
         t0, t1 = offset[p], offset[p + 1]
         n, held, root, count = assemble(
-            code[t0:t1], arg[t0:t1], value[t0:t1], arity, named, columns, False, ins, number, temporary, stack, const_slot)
+            code[t0:t1], arg[t0:t1], value[t0:t1], arity, named, columns, np.bool_(False), ins, number, temporary, stack, const_slot)
         K = count if count <= MOST else 0
         mark_active(ins, n, columns, const_slot, K, active)
         program = (ins, n, held, root, K, number, temporary, const_slot, active)
         data = (X, y, weight, kind, parameter, kernels)
-        mark_linear(ins, n, columns, root, active, const_slot, K, linear)
+        mark_linear(ins, n, columns, root, active, temporary, affine)
+        for k in range(K):
+            linear[k] = affine[const_slot[k] - columns]
+            best[k] = number[const_slot[k] - columns]
         losses[p] = np.inf
         for start in range(starts if K else 1):
             for k in range(K):
-                theta[k] = number[const_slot[k] - columns] if start == 0 else random_constant(seed, p, start, k)
-                if start == 0:
-                    best[k] = theta[k]
-            loss, used = descend(w, program, data, theta, trial, linear, g, trial_g, H, trial_H, iterations)
+                theta[k] = best[k] if start == 0 else random_constant(seed, p, start, k)
+            loss, used = descend(w, program, data, vectors, matrices, linear, iterations)
             passes[p] += used
             if loss < losses[p]:
                 losses[p] = loss
                 for k in range(K):
                     best[k] = theta[k]
-            for k in range(K):  # the next start begins from the given constants again
-                number[const_slot[k] - columns] = best[k]
         k = 0
         for t in range(t0, t1):
-            if code[t] == 1 and K:
+            if code[t] == CONST and K:
                 out[t] = best[k]
                 k += 1
 
 
-@njit(**OPTIONS)
-def descend(w, program, data, theta, trial, linear, g, trial_g, H, trial_H, iterations):
+@njit(**INNER)
+def descend(w, program, data, vectors, matrices, linear, iterations):
     """Minimise from `theta`, in place. Returns (loss, passes)."""
+    theta, trial, g, trial_g = vectors[0], vectors[1], vectors[3], vectors[4]
+    H, trial_H, L = matrices[0], matrices[1], matrices[2]
     K = program[4]
-    loss = normal_equations(w, program, data, theta, g, H)
-    used, n_linear = 1, 0
+    n_linear = 0
     for k in range(K):
+        trial[k] = theta[k]
         n_linear += linear[k]
-    mu = 1e-2
-    for i in range(iterations + (n_linear > 0) if K else 0):
-        projecting = i == 0 and n_linear > 0  # the first step solves the linear constants alone
-        if not solve(H, g, K, mu, linear, projecting, trial):
-            mu = max(mu, 1e-6) * 10.0
-            if mu > 1e8 or not np.isfinite(loss):
-                break
-            continue
-        for k in range(K):
-            trial[k] += theta[k]
-        new = normal_equations(w, program, data, trial, trial_g, trial_H)
-        used += 1
-        if new < loss:
+    steps = iterations + (n_linear > 0) if K else 0
+    loss, mu, projecting = np.inf, 1e-2, np.bool_(False)
+    for i in range(steps + 1):  # pass 0 evaluates the start
+        new = normal_equations(w, program, data, trial, trial_g, trial_H, loss, i < steps)
+        better = new < loss
+        if better:
             gain = (loss - new) / loss
             loss = new
             for k in range(K):  # loops: numba compiles slice assignment to seconds of string code for its error messages
                 theta[k], g[k] = trial[k], trial_g[k]
                 for m in range(k + 1):
                     H[k, m] = trial_H[k, m]
-            if not projecting:
+            if i > 0 and not projecting:
                 mu = max(mu * 0.2, 1e-10)
                 if gain < 1e-9:
-                    break
-            if n_linear == K and i > 0:
-                break
-        elif projecting:
-            continue
-        else:
+                    return loss, i + 1
+        elif i == 0:
+            return loss, 1
+        elif not projecting:
             mu *= 8.0
-            if mu > 1e8 or n_linear == K:
-                break
-    return loss, used
+        if i > 1 and n_linear == K:
+            return loss, i + 1
+        projecting = (i == 0) & (n_linear > 0)  # the first step solves the linear constants alone
+        while not solve(H, g, K, mu, linear, projecting, L, trial):
+            mu = max(mu, 1e-6) * 10.0
+            projecting = np.bool_(False)
+            if mu > 1e8:
+                return loss, i + 1
+        if mu > 1e8:
+            return loss, i + 1
+        for k in range(K):
+            trial[k] += theta[k]
+    return loss, steps + 1
 
 
-@njit(**OPTIONS)
-def normal_equations(w, program, data, theta, g, H):
-    """Loss, gradient and curvature at `theta`; the loss is Inf where a value is not finite."""
+@njit(**INNER)
+def normal_equations(w, program, data, theta, g, H, limit, derivatives):
+    """Loss and, where wanted and the loss stays below `limit`, gradient and curvature at `theta`.
+
+    The loss is Inf where a value is not finite, and any number from `limit` on where it is not below.
+    """
     ins, n, held, root, K, number, temporary, const_slot, active = program
     X, y, weight, kind, parameter, kernels = data
     blocks, columns, block = X.shape
@@ -179,23 +189,23 @@ def normal_equations(w, program, data, theta, g, H):
     for k in range(K):
         number[const_slot[k] - columns] = theta[k]
         g[k] = 0.0
-        for m in range(K):
+        for m in range(k + 1):
             H[k, m] = 0.0
-    for r in range(held):
-        if not temporary[r]:
-            fill(w, registers + uint64(r) * size, size, number[r])
+    fill_constants(w, registers, size, number, temporary, held)
     total = 0.0
     for b in range(blocks):
         if blocks > 1:
-            load_block(w, X, b, 1, columns, block)
+            load_blocks(w, X, b, b + 1)
         run(w, ins, n, columns, uint64(0), registers, size, size, kernels)
         at = address(root, columns, uint64(0), registers, size)
         if kind == MSE:
             total += squares(w, at, y, weight, uint64(b * block), scratch, size)
         else:
             total += general_terms(kind, parameter, w, at, y, weight, uint64(b * block), scratch, size)
-        if not np.isfinite(total):
-            return np.inf
+        if not total < limit:
+            return total if np.isfinite(total) else np.inf
+        if not derivatives:
+            continue
         pull(w, ins, n, root, active, columns, uint64(0), registers, adjoints, size, size, kernels)
         for k in range(K):
             at_k = adjoints + uint64(const_slot[k] - columns) * size
@@ -217,7 +227,7 @@ def squares(w, at, y, weight, first, scratch, n):
     return total
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def general_terms(kind, parameter, w, at, y, weight, first, scratch, n):
     total = 0.0
     for j in range(n):
@@ -244,18 +254,15 @@ def weighted_dot(w, weight, a, b, n):
     return total
 
 
-@njit(**OPTIONS)
-def mark_linear(ins, n, columns, root, active, const_slot, K, linear):
-    """`linear[k]`: the value is jointly affine in all constants marked so.
+@njit(**INNER)
+def mark_linear(ins, n, columns, root, active, temporary, affine):
+    """`affine[r]`: the value is jointly affine in all registers marked so.
 
     From the root down: sums pass the mark on; a product or quotient passes it to the side whose partner holds no
     constant (or, where both do, to a bare constant).
     """
-    affine = np.zeros(len(active), np.bool_)
-    bare = np.zeros(len(active), np.bool_)
-    for k in range(K):
-        bare[const_slot[k] - columns] = True
-        linear[k] = False
+    for r in range(len(affine)):
+        affine[r] = False
     if root >= columns:
         affine[root - columns] = True
     for i in range(n - 1, -1, -1):
@@ -269,20 +276,17 @@ def mark_linear(ins, n, columns, root, active, const_slot, K, linear):
                 affine[b] = True
         elif c == MUL:
             a_holds, b_holds = a >= 0 and active[a], b >= 0 and active[b]
-            if a_holds and (not b_holds or bare[a]):
+            if a_holds and (not b_holds or not temporary[a]):
                 affine[a] = True
-            elif b_holds and (not a_holds or bare[b]):
+            elif b_holds and (not a_holds or not temporary[b]):
                 affine[b] = True
         elif c == DIV and a >= 0 and not (b >= 0 and active[b]):
             affine[a] = True
-    for k in range(K):
-        linear[k] = affine[const_slot[k] - columns]
 
 
-@njit(**OPTIONS)
-def solve(H, g, K, mu, linear, projecting, step):
+@njit(**INNER)
+def solve(H, g, K, mu, linear, projecting, L, step):
     """Cholesky solve of the damped system; False where it is not positive definite or not finite."""
-    L = np.zeros((K, K))
     for i in range(K):
         frozen = projecting and not linear[i]
         for j in range(i + 1):
@@ -314,7 +318,7 @@ def solve(H, g, K, mu, linear, projecting, step):
     return True
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def random_constant(seed, p, start, k):
     """A start: log-uniform magnitude over e^±2.5, random sign; the same for the same (seed, position, start, constant)."""
     h = mix(seed ^ mix(uint64(p) ^ mix(uint64(start * 64 + k))))

@@ -13,18 +13,20 @@ from importlib import import_module
 import numpy as np
 from numba import njit, uint64
 
+from symnum.evaluate.blocks import user_addresses
 from symnum.evaluate.machine import (
+    INNER,
     OPTIONS,
     address,
     assemble,
     block_loss,
+    desk,
     fill_constants,
-    load_block,
+    load_blocks,
     mark_active,
     pull,
     run,
 )
-from symnum.evaluate.blocks import user_addresses
 from symnum.evaluate.values import Values
 from symnum.language.batch import Batch, arities
 from symnum.language.ops import all_ops
@@ -52,6 +54,11 @@ class Rows:
     n: int
     names: tuple[str, ...]
 
+    @property
+    def block(self) -> int:
+        """Rows per block."""
+        return self.X.shape[2]
+
     @classmethod
     def pack(cls, X: np.ndarray, names, y: np.ndarray | None = None, weight: np.ndarray | None = None, dtype="float64") -> "Rows":
         """Lay out X (rows, columns), y (rows,), weight (rows,).
@@ -77,63 +84,58 @@ class Rows:
 
 
 @njit(**OPTIONS)
-def evaluate(tokens, first, last, X, y, weight, rows, arity, named, kernels, kind, parameter, out, ok, loss):
+def evaluate(tokens, first, last, X, y, weight, rows, resident, desk, arity, named, kernels, kind, parameter, out, ok, loss):
     """Values (if `out` has columns) and fused losses (if `kind` >= 0) of the expressions first … last-1."""
     code, arg, value, offset = tokens
+    w, ins, number, temporary, stack, const_slot, _ = desk
     blocks, columns, block = X.shape
-    longest = 1
-    for p in range(first, last):
-        longest = max(longest, offset[p + 1] - offset[p])
-    resident = blocks if blocks * columns * block <= RESIDENT else 1
-    registers = uint64(resident * columns * block)
-    size = uint64(block)
-    w = np.empty(resident * columns * block + longest * block, X.dtype)
-    ins, number, temporary = np.empty((longest, 4), np.int32), np.empty(longest), np.empty(longest, np.bool_)
-    stack, const_slot = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    registers, size = uint64(resident * columns * block), uint64(block)
     wanted = out.shape[1] > 0
     for start in range(0, blocks, resident):
-        load_block(w, X, start, min(resident, blocks - start), columns, block)
+        stop = min(start + resident, blocks)
+        load_blocks(w, X, start, stop)
         for p in range(first, last):
             t0, t1 = offset[p], offset[p + 1]
             n, held, root, _ = assemble(
-                code[t0:t1], arg[t0:t1], value[t0:t1], arity, named, columns, True, ins, number, temporary, stack, const_slot)
+                code[t0:t1], arg[t0:t1], value[t0:t1], arity, named, columns, np.bool_(True), ins, number, temporary, stack, const_slot)
             fill_constants(w, registers, size, number, temporary, held)
-            for k in range(min(resident, blocks - start)):
-                data = uint64(k * columns * block)
+            for k in range(start, stop):
+                data = uint64((k - start) * columns * block)
                 run(w, ins, n, columns, data, registers, size, size, kernels)
-                at, row = address(root, columns, data, registers, size), (start + k) * block
+                at, row = address(root, columns, data, registers, size), k * block
                 if kind >= 0:
                     loss[p] += block_loss(kind, parameter, w, at, y, weight, uint64(row), size)
-                if wanted:
-                    for j in range(min(block, rows - row)):
-                        x = w[at + uint64(j)]
-                        out[p, row + j] = x
-                        if not np.isfinite(x):
-                            ok[p] = False
+                if wanted and not copy_out(w, at, out, p, row, min(block, rows - row)):
+                    ok[p] = False
+
+
+@njit(**INNER)
+def copy_out(w, at, out, p, row, n):
+    """Copy `n` values to their rows; whether all are finite."""
+    odd = False
+    for j in range(n):
+        x = w[at + uint64(j)]
+        out[p, row + j] = x
+        odd |= not abs(x) < np.inf
+    return not odd
 
 
 @njit(**OPTIONS)
-def jacobian(tokens, first, last, X, rows, arity, named, kernels, out, jac):
+def jacobian(tokens, first, last, X, rows, desk, arity, named, kernels, out, jac):
     """Values (P, N) and derivatives by the free constants (P, N, K) of the expressions first … last-1."""
     code, arg, value, offset = tokens
+    w, ins, number, temporary, stack, const_slot, active = desk
     blocks, columns, block = X.shape
-    longest = 1
-    for p in range(first, last):
-        longest = max(longest, offset[p + 1] - offset[p])
     registers, size = uint64(columns * block), uint64(block)
-    adjoints = registers + uint64(longest * block)
-    w = np.empty(columns * block + 2 * longest * block, X.dtype)
-    ins, number, temporary = np.empty((longest, 4), np.int32), np.empty(longest), np.empty(longest, np.bool_)
-    stack, const_slot = np.empty(longest, np.int32), np.empty(longest, np.int32)
-    active = np.empty(longest, np.bool_)
+    adjoints = registers + uint64(len(number) * block)
     for p in range(first, last):
         t0, t1 = offset[p], offset[p + 1]
         n, held, root, n_const = assemble(
-            code[t0:t1], arg[t0:t1], value[t0:t1], arity, named, columns, False, ins, number, temporary, stack, const_slot)
+            code[t0:t1], arg[t0:t1], value[t0:t1], arity, named, columns, np.bool_(False), ins, number, temporary, stack, const_slot)
         mark_active(ins, n, columns, const_slot, n_const, active)
         fill_constants(w, registers, size, number, temporary, held)
         for k in range(blocks):
-            load_block(w, X, k, 1, columns, block)
+            load_blocks(w, X, k, k + 1)
             run(w, ins, n, columns, uint64(0), registers, size, size, kernels)
             pull(w, ins, n, root, active, columns, uint64(0), registers, adjoints, size, size, kernels)
             at = address(root, columns, uint64(0), registers, size)
@@ -158,9 +160,10 @@ class CpuEvaluator:
     def __init__(self, threads: int | None = None):
         self.threads = threads or os.cpu_count() or 1
 
-    def values(self, batch: Batch, rows: Rows) -> Values:
-        """Values y (P, N) in the rows' dtype, and ok (P,): every row finite."""
-        y, ok = np.empty((len(batch), rows.n), rows.X.dtype), np.ones(len(batch), np.bool_)
+    def values(self, batch: Batch, rows: Rows, out: np.ndarray | None = None) -> Values:
+        """Values y (P, N) in the rows' dtype, and ok (P,): every row finite. `out`: an array that receives y."""
+        y = np.empty((len(batch), rows.n), rows.X.dtype) if out is None else out
+        ok = np.ones(len(batch), np.bool_)
         self._evaluate(batch, rows, -1, 0.0, y, ok, np.zeros(len(batch)))
         return Values(y, ok)
 
@@ -174,14 +177,18 @@ class CpuEvaluator:
         """Values with their derivatives by the free constants, jac (P, N, K), K the most constants of an expression."""
         K = int(batch.n_constants.max(initial=0))
         y, jac = np.empty((len(batch), rows.n), rows.X.dtype), np.zeros((len(batch), rows.n, K), rows.X.dtype)
-        tables = machine_tables(rows.X.dtype.name)
-        self.spread(len(batch), lambda a, b: jacobian(tokens_of(batch), a, b, rows.X, rows.n, *tables, y, jac))
+        tables, longest = machine_tables(rows.X.dtype.name), longest_of(batch)
+        size = (rows.X[0].size + 2 * longest * rows.block, rows.X.dtype)
+        self.spread(len(batch), lambda a, b: jacobian(
+            tokens_of(batch), a, b, rows.X, rows.n, desk(longest, *size), *tables, y, jac))
         return Values(y, np.isfinite(y).all(axis=1), jac)
 
     def _evaluate(self, batch, rows, kind, parameter, y, ok, loss):
-        tokens, tables = tokens_of(batch), machine_tables(rows.X.dtype.name)
+        tokens, tables, longest = tokens_of(batch), machine_tables(rows.X.dtype.name), longest_of(batch)
+        resident = len(rows.X) if rows.X.size <= RESIDENT else 1
+        size = (resident * rows.X[0].size + longest * rows.block, rows.X.dtype)
         self.spread(len(batch), lambda a, b: evaluate(
-            tokens, a, b, rows.X, rows.y, rows.weight, rows.n, *tables, kind, parameter, y, ok, loss))
+            tokens, a, b, rows.X, rows.y, rows.weight, rows.n, resident, desk(longest, *size), *tables, kind, parameter, y, ok, loss))
 
     def spread(self, count: int, work) -> None:
         """Call work(first, last) over slices of range(count), on the threads."""
@@ -190,6 +197,11 @@ class CpuEvaluator:
             return
         edges = np.linspace(0, count, min(4 * self.threads, count) + 1).astype(int)
         list(_pool(self.threads).map(work, edges[:-1], edges[1:]))
+
+
+def longest_of(batch: Batch) -> int:
+    """Tokens of the longest expression, at least 1."""
+    return int(batch.lengths.max(initial=1))
 
 
 def tokens_of(batch: Batch) -> tuple[np.ndarray, ...]:

@@ -25,6 +25,7 @@ import math
 from numba import carray, cfunc, types
 from numpy import sign
 
+from symnum.evaluate.bits import wide
 from symnum.evaluate.blocks import ENDLESS, block_signature, call_user
 from symnum.evaluate.vector import (
     acos, asin, atan, cbrt, cos, cosh, erf, exp, gamma, lgamma, log, pow, sin, sinh, tan, tanh)
@@ -51,13 +52,17 @@ def _loop(op: Op, text: str, result: str, loads: str) -> str:
 
 
 def _repair(op: Op, dtype: str) -> str:
-    """Rows outside the branch-free range (huge angles) are redone by libm."""
+    """Finite angles outside the branch-free range are redone by libm; the test is a loop of its own, so that both vectorise."""
     if op.name not in ("sin", "cos", "tan"):
         return ""
     return f"""
+        far = False
         for j in range(n):
-            if not abs(w[a_ + j]) <= {RANGE[op.name][dtype]!r}:
-                w[d_ + j] = math.{op.name}(w[a_ + j]) if abs(w[a_ + j]) < math.inf else math.nan"""
+            far |= (abs(w[a_ + j]) > T({RANGE[op.name][dtype]!r})) & (abs(w[a_ + j]) < T(math.inf))
+        if far:
+            for j in range(n):
+                if T({RANGE[op.name][dtype]!r}) < abs(w[a_ + j]) < T(math.inf):
+                    w[d_ + j] = math.{op.name}(w[a_ + j])"""
 
 
 def _function(name: str, dtype: str, doc: str, bodies: list[tuple[Op, str]], form: int) -> str:
@@ -66,6 +71,7 @@ def _function(name: str, dtype: str, doc: str, bodies: list[tuple[Op, str]], for
 @cfunc(block_signature(types.{dtype}), **OPTIONS)
 def {name}_{dtype}(op, pointer, d_, g_, y_, a_, b_, n, user):
     """{doc}"""
+    wide()
     T = types.{dtype}
     w = carray(pointer, ENDLESS)
 {chain}

@@ -11,6 +11,7 @@ import math
 from numba import carray, cfunc, types
 from numpy import sign
 
+from symnum.evaluate.bits import wide
 from symnum.evaluate.blocks import ENDLESS, block_signature, call_user
 from symnum.evaluate.vector import (
     acos, asin, atan, cbrt, cos, cosh, erf, exp, gamma, lgamma, log, pow, sin, sinh, tan, tanh)
@@ -23,6 +24,7 @@ OPTIONS = dict(cache=True, error_model="numpy", fastmath={"contract"})
 @cfunc(block_signature(types.float64), **OPTIONS)
 def step_float64(op, pointer, d_, g_, y_, a_, b_, n, user):
     """d = f(a, b) for n rows."""
+    wide()
     T = types.float64
     w = carray(pointer, ENDLESS)
     if op == 3:
@@ -104,23 +106,35 @@ def step_float64(op, pointer, d_, g_, y_, a_, b_, n, user):
         for j in range(n):  # sin
             a = w[a_ + j]
             w[d_ + j] = sin(a)
+        far = False
         for j in range(n):
-            if not abs(w[a_ + j]) <= 1000000000000.0:
-                w[d_ + j] = math.sin(w[a_ + j]) if abs(w[a_ + j]) < math.inf else math.nan
+            far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
+        if far:
+            for j in range(n):
+                if T(1000000000000.0) < abs(w[a_ + j]) < T(math.inf):
+                    w[d_ + j] = math.sin(w[a_ + j])
     elif op == 21:
         for j in range(n):  # cos
             a = w[a_ + j]
             w[d_ + j] = cos(a)
+        far = False
         for j in range(n):
-            if not abs(w[a_ + j]) <= 1000000000000.0:
-                w[d_ + j] = math.cos(w[a_ + j]) if abs(w[a_ + j]) < math.inf else math.nan
+            far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
+        if far:
+            for j in range(n):
+                if T(1000000000000.0) < abs(w[a_ + j]) < T(math.inf):
+                    w[d_ + j] = math.cos(w[a_ + j])
     elif op == 22:
         for j in range(n):  # tan
             a = w[a_ + j]
             w[d_ + j] = tan(a)
+        far = False
         for j in range(n):
-            if not abs(w[a_ + j]) <= 1000000000000.0:
-                w[d_ + j] = math.tan(w[a_ + j]) if abs(w[a_ + j]) < math.inf else math.nan
+            far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
+        if far:
+            for j in range(n):
+                if T(1000000000000.0) < abs(w[a_ + j]) < T(math.inf):
+                    w[d_ + j] = math.tan(w[a_ + j])
     elif op == 23:
         for j in range(n):  # asin
             a = w[a_ + j]
@@ -164,6 +178,7 @@ def step_float64(op, pointer, d_, g_, y_, a_, b_, n, user):
 @cfunc(block_signature(types.float64), **OPTIONS)
 def pull_a_float64(op, pointer, d_, g_, y_, a_, b_, n, user):
     """Chain rule: d = g * df/da at value y = f(a, b), for n rows."""
+    wide()
     T = types.float64
     w = carray(pointer, ENDLESS)
     if op == 3:
@@ -280,6 +295,7 @@ def pull_a_float64(op, pointer, d_, g_, y_, a_, b_, n, user):
 @cfunc(block_signature(types.float64), **OPTIONS)
 def pull_b_float64(op, pointer, d_, g_, y_, a_, b_, n, user):
     """Chain rule: d = g * df/db at value y = f(a, b), for n rows."""
+    wide()
     T = types.float64
     w = carray(pointer, ENDLESS)
     if op == 3:

@@ -16,24 +16,38 @@ from numba import njit, uint64
 from symnum.evaluate.blocks import call_block
 from symnum.language.ops import CONST, NUMBER, VAR
 
-OPTIONS = dict(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-REDUCE = dict(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+OPTIONS = dict(nogil=True, cache=True, _nrt=False, error_model="numpy", fastmath={"contract"})
+INNER = dict(_nrt=False, error_model="numpy", fastmath={"contract"}, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # called by kernels only
+REDUCE = dict(INNER, fastmath={"contract", "reassoc"})
 
 MSE, MAE, HUBER, LOGCOSH, POISSON = range(5)  # loss kinds of the fused kernels
 
 
-@njit(**OPTIONS)
+def desk(longest: int, size: int, dtype) -> tuple[np.ndarray, ...]:
+    """The working arrays of one thread, for expressions of at most `longest` tokens: kernels allocate nothing.
+
+    Returns the workspace of `size` elements (on a cache line, else every vector would straddle two) and the arrays that
+    `assemble` and `mark_active` fill: (w, ins, number, temporary, stack, const_slot, active).
+    """
+    line = 64 // np.dtype(dtype).itemsize
+    w = np.empty(size + line, dtype)
+    start = -w.ctypes.data % 64 // w.itemsize
+    number, temporary, active = np.empty(longest), np.empty(longest, np.bool_), np.empty(longest, np.bool_)
+    stack, const_slot = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    return w[start : start + size], np.empty((longest, 4), np.int32), number, temporary, stack, const_slot, active
+
+
+@njit(**INNER)
 def assemble(code, arg, value, arity, named, columns, reuse, ins, number, temporary, stack, const_slot):
     """Instructions of one expression.
 
     Fills `ins` (n, 4): opcode, destination, operands; `temporary`: whether a register holds an intermediate value or,
     else, the constant `number`; `const_slot`: the slot of each free constant. With `reuse`, registers of consumed
-    values are freed.
+    values are freed; they wait at the far end of `stack`, which holds at most one entry per token seen.
     Returns (instructions, registers, root slot, free constants).
     """
     top = n = registers = n_const = 0
-    n_free = 0
-    free = np.empty(len(code), np.int32)
+    free = len(stack)
     for t in range(len(code)):
         c = code[t]
         if c == VAR:
@@ -49,9 +63,9 @@ def assemble(code, arg, value, arity, named, columns, reuse, ins, number, tempor
             registers += 1
             top += 1
         else:
-            if n_free:
-                n_free -= 1
-                d = free[n_free]
+            if free < len(stack):
+                d = stack[free]
+                free += 1
             else:
                 d = registers
                 registers += 1
@@ -63,23 +77,23 @@ def assemble(code, arg, value, arity, named, columns, reuse, ins, number, tempor
             top -= arity[c]
             if reuse:
                 if a >= columns and temporary[a - columns]:
-                    free[n_free] = a - columns
-                    n_free += 1
-                if arity[c] == 2 and b >= columns and temporary[b - columns] and b != a:
-                    free[n_free] = b - columns
-                    n_free += 1
+                    free -= 1
+                    stack[free] = a - columns
+                if arity[c] == 2 and b >= columns and temporary[b - columns]:
+                    free -= 1
+                    stack[free] = b - columns
             stack[top] = columns + d
             top += 1
     return n, registers, stack[0], n_const
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def fill(w, start, n, x):
     for j in range(n):
         w[start + j] = x
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def address(slot, columns, data, registers, block):
     """Offset of a slot's block: a column of the current data block or a register."""
     if slot < columns:
@@ -87,7 +101,7 @@ def address(slot, columns, data, registers, block):
     return registers + uint64(slot - columns) * block
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def fill_constants(w, registers, block, number, temporary, n):
     """Write the constants among the `n` registers."""
     for r in range(n):
@@ -95,7 +109,7 @@ def fill_constants(w, registers, block, number, temporary, n):
             fill(w, registers + uint64(r) * block, block, w.dtype.type(number[r]))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def run(w, ins, n, columns, data, registers, block, rows, kernels):
     """Run `n` instructions on one block."""
     step, _, _, user = kernels
@@ -106,7 +120,7 @@ def run(w, ins, n, columns, data, registers, block, rows, kernels):
         call_block(step, ins[i, 0], w, d, d, d, a, b, rows, user)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def pull(w, ins, n, root, active, columns, data, registers, adjoints, block, rows, kernels):
     """Reverse mode on one block: afterwards the adjoint of register r lies at `adjoints + r * block`.
 
@@ -128,10 +142,11 @@ def pull(w, ins, n, root, active, columns, data, registers, adjoints, block, row
             call_block(pull_b, ins[i, 0], w, adjoints + uint64(b - columns) * block, g, y, at_a, at_b, rows, user)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def mark_active(ins, n, columns, const_slot, n_const, active):
     """`active[r]`: register r is a free constant or depends on one."""
-    active[:] = False
+    for r in range(len(active)):
+        active[r] = False
     for k in range(n_const):
         active[const_slot[k] - columns] = True
     for i in range(n):
@@ -140,12 +155,12 @@ def mark_active(ins, n, columns, const_slot, n_const, active):
             active[ins[i, 1] - columns] = True
 
 
-@njit(**OPTIONS)
-def load_block(w, X, first, count, columns, block):
-    """Copy `count` data blocks, from block `first`, to the head of the workspace; X is (blocks, columns, block)."""
-    flat = X.reshape(-1)
-    start = first * columns * block
-    for j in range(count * columns * block):
+@njit(**INNER)
+def load_blocks(w, X, first, last):
+    """Copy the data blocks first … last-1 to the head of the workspace; X is (blocks, columns, block)."""
+    flat, size = X.reshape(-1), X.shape[1] * X.shape[2]
+    start = first * size
+    for j in range((last - first) * size):
         w[j] = flat[start + j]
 
 
@@ -168,7 +183,7 @@ def block_loss(kind, parameter, w, at, y, weight, first, rows):
     return np.float64(total)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def loss_terms(kind, parameter, y, p):
     """Loss of one row with its first derivative and (non-negative) curvature in the prediction p.
 

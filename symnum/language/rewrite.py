@@ -362,7 +362,7 @@ def simplify(expr: Expr) -> Expr:
     >>> [str(simplify(Expr.parse(t))) for t in ("x + x", "inv(x)*y", "sqrt(square(x))", "x - -2", "2*x*y - 3*y*x + 0*z")]
     ['2*x', 'y/x', 'abs(x)', 'x + 2', '-x*y']
     """
-    return to_expr(_Engine(READING, 100 + 20 * len(expr.tokens)).normal(to_node(expr)))
+    return _rewritten(expr, READING)
 
 
 def canonical(expr: Expr) -> Expr:
@@ -371,4 +371,12 @@ def canonical(expr: Expr) -> Expr:
     >>> str(canonical(Expr.parse("(y - x)/2"))), str(canonical(Expr.parse("y/2 - x*0.5")))
     ('-1/2*x + 1/2*y', '-0.5*x + 1/2*y')
     """
-    return to_expr(_Engine(CANONICAL, 100 + 20 * len(expr.tokens)).normal(to_node(expr)))
+    return _rewritten(expr, CANONICAL)
+
+
+def _rewritten(expr: Expr, steps: tuple) -> Expr:
+    try:
+        return to_expr(_Engine(steps, 100 + 20 * len(expr.tokens)).normal(to_node(expr)))
+    except RecursionError as error:
+        msg = f"an expression of some 300 levels at most is required, got {expr.depth}; try to rewrite its parts"
+        raise ValueError(msg) from error

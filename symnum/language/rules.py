@@ -34,6 +34,8 @@ class Rules:
         probability: (N, R) chance that a slot is filled by the production.
         least_of: (N,) least complexity of a slot.
         reach: (N, N) whether N may be filled by what derives M through renaming.
+        by_root, root_start: productions grouped by the last code of their template: those of code c are
+            by_root[root_start[c]:root_start[c + 1]].
     """
 
     code: np.ndarray
@@ -46,12 +48,16 @@ class Rules:
     probability: np.ndarray
     least_of: np.ndarray
     reach: np.ndarray
+    by_root: np.ndarray
+    root_start: np.ndarray
     names: tuple[str, ...]
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """What the kernels take."""
-        return (self.code, self.arg, self.value, self.start, self.cost, self.least, self.lhs, self.probability, self.least_of, self.reach)
+        return (
+            self.code, self.arg, self.value, self.start, self.cost, self.least, self.lhs, self.probability, self.least_of, self.reach,
+            self.by_root, self.root_start)
 
     def __len__(self) -> int:
         return len(self.cost)
@@ -158,7 +164,10 @@ def _arrays(pending, units, n_slots, names, column) -> Rules:
     closure = np.linalg.inv(np.eye(n_slots) - rename)
     probability = closure @ direct
     least, least_of = _least_costs(code, arg, start, cost, probability)
-    return Rules(code, arg, value, start, cost, least, lhs, probability, least_of, closure > 0, names)
+    root = code[start[1:] - 1]
+    by_root = np.argsort(root, kind="stable")
+    root_start = np.searchsorted(root[by_root], np.arange(257))
+    return Rules(code, arg, value, start, cost, least, lhs, probability, least_of, closure > 0, by_root, root_start, names)
 
 
 def _token(symbol, column) -> tuple[int, int, float]:
@@ -190,7 +199,7 @@ def _least_costs(code, arg, start, cost, probability) -> tuple[np.ndarray, np.nd
 @njit(cache=True, nogil=True)
 def derive(code, arg, value, offset, arity, rules, out):
     """Complexity of each expression in the grammar by a bottom-up chart; -1 where it has no derivation from slot 0."""
-    r_code, r_arg, r_value, r_start, r_cost, _, r_lhs, _, least_of, reach = rules
+    _, _, _, _, _, _, r_lhs, _, least_of, reach, by_root, root_start = rules
     slots = len(least_of)
     size = subtree_sizes(code, offset, arity)
     longest = 1
@@ -202,7 +211,8 @@ def derive(code, arg, value, offset, arity, rules, out):
         first = offset[p]
         for t in range(first, offset[p + 1]):
             raw[:] = NEVER
-            for r in range(len(r_cost)):
+            for i in range(root_start[code[t]], root_start[code[t] + 1]):
+                r = by_root[i]
                 total = match(code, arg, value, size, first, t, r, rules, chart)
                 if total < raw[r_lhs[r]]:
                     raw[r_lhs[r]] = total
@@ -233,11 +243,7 @@ def match(code, arg, value, size, first, t, r, rules, chart):
             total += inner
             at -= size[at]
             continue
-        if code[at] != c or (c == VAR and arg[at] != r_arg[j]):
-            # a fixed number may also be written as a free constant of exactly that value
-            if not (c == NUMBER and code[at] == CONST and value[at] == r_value[j]):
-                return NEVER
-        if c == NUMBER and value[at] != r_value[j]:
+        if code[at] != c or (c == VAR and arg[at] != r_arg[j]) or (c == NUMBER and value[at] != r_value[j]):
             return NEVER
         at -= 1
     return total
@@ -262,7 +268,7 @@ def draw_constant(state):
 @njit(cache=True, nogil=True)
 def grow(rules, slot, budget, state, code, arg, value, w, limit):
     """Write a random derivation of `slot` of complexity <= budget (or the least) at `w`; returns the end, or -1 beyond `limit`."""
-    r_code, r_arg, r_value, r_start, r_cost, least, _, probability, least_of, _ = rules
+    r_code, r_arg, r_value, r_start, _, least, _, probability, least_of = rules[:9]
     stack = np.empty((DEEPEST, 2), np.int64)  # production, next template token
     top = 0
     left = max(budget, least_of[slot])

@@ -3,6 +3,7 @@
 *It fits* (`score`) and *it is true* (`verify`) are two different questions.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import numpy as np
 from symnum.evaluate.cpu import CpuEvaluator, Rows
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
+from symnum.language.ops import Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +51,24 @@ class Verdict:
 
 
 class Problem(Protocol):
-    """A task. `probe` and `floor` let searches compare functions and recognise exactness."""
+    """A task. `probe` and `floor` let searches compare functions and recognise exactness; `search` are the rows they look at."""
 
     names: tuple[str, ...]
     target: str
     floor: float
+    resolution: float
     fingerprint: str
     probe: Rows
+    search: Rows
 
-    def score(self, batch: Batch, evaluator: CpuEvaluator, *, full: bool = False, iterations: int = 6, starts: int = 1) -> Score:
-        """Fit the free constants and measure, on the search rows or (`full`) on all training rows."""
+    def score(
+        self, batch: Batch, evaluator: CpuEvaluator, *, full: bool = False, view: str = "", iterations: int = 6, starts: int = 1
+    ) -> Score:
+        """Fit the free constants and measure, on the search rows, on all training rows (`full`), or through a `view`."""
+        ...
+
+    def views(self, operators: Iterable[Op]) -> tuple[str, ...]:
+        """Operators g through whose inverse the task may be seen: y = g(f) is searched as g⁻¹(y) = f."""
         ...
 
     def verify(self, expr: Expr) -> Verdict:

@@ -5,20 +5,24 @@ spread sample (`search`) while what reaches the front is refitted on all of them
 are scaled by powers of ten only: c * x^p stays a power law.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
 
 from symnum.evaluate.constants import fit_constants
 from symnum.evaluate.cpu import CpuEvaluator, Rows
+from symnum.evaluate.machine import MSE
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
+from symnum.language.ops import OPS, Op
 from symnum.problem.base import Score, Verdict
 from symnum.problem.losses import Loss
 from symnum.problem.table import Table
 
-SEARCH_ROWS = 256  # rows that a search looks at: one float64 block
+SEARCH_ROWS = 128  # rows that a search looks at, once there are more than twice as many
 FIT_ROWS = 10_000  # rows that constants on the front are fitted to
 HOLDOUT = 0.2  # share of rows held out …
 HOLDOUT_FROM = 50  # … where there are at least so many
@@ -131,17 +135,45 @@ class RegressionProblem:
 
     @cached_property
     def floor(self) -> float:
-        """The loss that rounding alone leaves."""
+        """The loss that rounding in float64 alone leaves."""
         _, y, weight = self._scaled
         train = self._split[0]
         return self.loss.floor(y[train], weight[train]) * self.loss_scale
 
-    def score(self, batch: Batch, evaluator: CpuEvaluator, *, full: bool = False, iterations: int = 6, starts: int = 1) -> Score:
+    @cached_property
+    def resolution(self) -> float:
+        """The loss below which the digits that the target is written with say nothing; at least `floor`."""
+        if self.loss.kind != MSE or self.loss.function is not None:
+            return self.floor
+        train = self._split[0]
+        step = decimal_step(self.table.y[train]) / self.scale[1]  # uniform within a step: variance step²/12
+        return max(self.floor, float(self._scaled[2][train].mean() * step**2 / 12 / self._weight[train].mean() * self.scale[1] ** 2))
+
+    def views(self, operators: Iterable[Op]) -> tuple[str, ...]:
+        """Names of unary operators g under which the target may be looked at: y = g(f) is searched as g⁻¹(y) = f."""
+        if self.loss.kind != MSE or self.loss.function is not None:
+            return ()
+        return tuple(sorted(op.name for op in operators if _may_be_view(op) and self._view_rows(op.name) is not None))
+
+    def _view_rows(self, name: str) -> Rows | None:
+        """The search rows with target T = g⁻¹(y) and weights times (dg/dT)², which keeps small errors in T as large as in y."""
+        if name not in self._views:
+            self._views[name] = _through_inverse(OPS[name], self.search)
+        return self._views[name]
+
+    @cached_property
+    def _views(self) -> dict[str, Rows | None]:
+        return {}
+
+    def score(
+        self, batch: Batch, evaluator: CpuEvaluator, *, full: bool = False, view: str = "", iterations: int = 6, starts: int = 1
+    ) -> Score:
         """Fit the free constants and measure; see `Problem.score`. Losses are mean losses in the target's units."""
-        rows = self.train if full else self.search
+        rows = self._view_rows(view) if view else self.train if full else self.search
         loss = self.loss
-        fit = fit_constants(batch, rows, evaluator, kind=loss.kind, parameter=loss.parameter, iterations=iterations, starts=starts, seed=self.seed)
-        losses = fit.loss * self.loss_scale
+        fit = fit_constants(
+            batch, rows, evaluator, kind=loss.kind, parameter=loss.parameter, iterations=iterations, starts=starts, seed=self.seed)
+        losses = fit.loss * self.loss_scale * (self._view_scale(view) if view else 1.0)
         if loss.function is not None:
             values = evaluator.values(fit.batch, rows)
             w = rows.weight[: rows.n]
@@ -149,6 +181,12 @@ class RegressionProblem:
                 losses = np.array([np.dot(w, loss.function(rows.y[: rows.n], p)) if ok else np.inf for p, ok in zip(values.y, values.ok, strict=True)])
             losses = np.where(np.isfinite(losses), losses, np.inf)
         return Score(fit.batch, losses, int(fit.passes.sum()), int((fit.passes * batch.lengths).sum()) * rows.n)
+
+    def _view_scale(self, view: str) -> float:
+        """What the normalisation of a view's weights took out: the mean of (dg/dT)²."""
+        rows = self._view_rows(view)
+        total = self.search.weight[: rows.n]
+        return float(np.sum(total * _slope(OPS[view], rows.y[: rows.n], self.search.y[: rows.n]) ** 2))
 
     def unscale(self, expr: Expr) -> Expr:
         """The formula in the table's own magnitudes."""
@@ -189,6 +227,44 @@ class RegressionProblem:
         if spread == 0:
             return 1.0 if residual < 1e-24 else 0.0
         return float(1 - residual / spread)
+
+
+def _may_be_view(op: Op) -> bool:
+    """Unary, invertible, differentiable, and not affine."""
+    return op.arity == 1 and bool(op.inverses and op.derivative) and op.name not in ("neg", "abs")
+
+
+def _slope(op: Op, T: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """dg/dT where y = g(T)."""
+    with np.errstate(all="ignore"):
+        return Expr.parse(op.derivative[0])(a=T, y=y)
+
+
+def _through_inverse(op: Op, rows: Rows) -> Rows | None:
+    """The rows seen through g⁻¹ (its first branch); None unless g takes every T back to y and the slopes are usable."""
+    y = rows.y[: rows.n]
+    with np.errstate(all="ignore"):
+        T = Expr.parse(op.inverses[0][0])(y=y)
+        back = Expr.apply(op, Expr.var("a"))(a=T)
+        slope = _slope(op, T, y)
+        good = np.isfinite(T).all() and np.isfinite(slope).all() and (slope != 0).all() and np.allclose(back, y, rtol=1e-7, atol=0)
+    if not good or np.ptp(T) == 0:
+        return None
+    target, weight = np.zeros_like(rows.y), np.zeros_like(rows.weight)
+    target[: rows.n] = T
+    weight[: rows.n] = rows.weight[: rows.n] * slope**2
+    return replace(rows, y=target, weight=weight / weight.sum())
+
+
+def decimal_step(y: np.ndarray) -> float:
+    """The last decimal place that the numbers use, 0 where they are whole or use more than 10 digits (and so are binary).
+
+    >>> decimal_step(np.array([87.77, 4332.6])), decimal_step(np.array([0.1 + 0.2])), decimal_step(np.array([3.0]))
+    (0.01, 0.0, 0.0)
+    """
+    written = [Decimal(repr(float(v))).normalize().as_tuple() for v in y[:1000]]
+    finest = min(d.exponent for d in written)
+    return 0.0 if finest >= 0 or max(len(d.digits) for d in written) > 10 else float(Decimal(1).scaleb(finest))
 
 
 def _power_of_ten(column: np.ndarray) -> float:

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -45,7 +44,7 @@ class Table:
     names: tuple[str, ...]
     target: str = "y"
     weight: np.ndarray | None = None
-    units: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    units: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -271,4 +270,4 @@ def _checked(X: np.ndarray, y: np.ndarray, names: Sequence[str], target: str, we
     y = np.ascontiguousarray(y)
     weight = None if weight is None else np.ascontiguousarray(weight)
     kept = {name: unit for name, unit in units.items() if name in {*names, target}}
-    return Table(X, y, tuple(names), target, weight, MappingProxyType(kept), tuple(notes))
+    return Table(X, y, tuple(names), target, weight, kept, tuple(notes))

@@ -65,8 +65,7 @@ def open_columns(path: Path) -> Columns:
 def _open_text(path: Path) -> Columns:
     head, number = _first_lines(path)
     separator = _separator(head)
-    header = next(csv.reader(head[:1], delimiter=separator)) if separator else head[0].split()
-    header = [name.strip() for name in header]
+    header = [name.strip() for name in _fields(head[0], separator)]
     if all(_is_float(cell) for cell in header):
         msg = (f"column names were required in the first line of {path.name}, it looks like data: {head[0].strip()[:60]!r}; "
                "add a line of names above it")
@@ -111,8 +110,7 @@ def _first_lines(path: Path) -> tuple[list[str], int]:
                 if len(head) == 2:
                     break
     except UnicodeDecodeError as error:
-        msg = f"UTF-8 text was required, {path.name} is not: {error.reason} at byte {error.start}; save it as UTF-8"
-        raise DataError(msg) from None
+        raise _not_utf8(path, error) from None
     if not head:
         msg = f"a line of column names and rows of numbers were required, {path.name} has none"
         raise DataError(msg)
@@ -121,12 +119,16 @@ def _first_lines(path: Path) -> tuple[list[str], int]:
 
 def _separator(head: Sequence[str]) -> str | None:
     """The separator by which the header and the first row have equally many fields, at least two."""
-    def fields(separator: str | None) -> list[int]:
-        return [len(row) if separator else len(line.split()) for line in head for row in csv.reader([line], delimiter=separator or ",")]
-
-    counts = {s: fields(s) for s in SEPARATORS}
+    counts = {s: [len(_fields(line, s)) for line in head] for s in SEPARATORS}
     agreeing = [s for s in SEPARATORS if counts[s][0] > 1 and len(set(counts[s])) == 1]
     return agreeing[0] if agreeing else max(SEPARATORS[:3], key=lambda s: counts[s][0])
+
+
+def _fields(line: str, separator: str | None) -> list[str]:
+    """The fields of a line; quotes may hold the separator."""
+    if separator is None or '"' not in line:
+        return line.split(separator)
+    return next(csv.reader([line], delimiter=separator, skipinitialspace=True))
 
 
 def _is_regular(path: Path, separator: str, skip: int, rows: int, width: int) -> bool:
@@ -175,10 +177,16 @@ def _raise_fault(path: Path, separator: str | None, skip: int, width: int, used:
             if sum(map(len, missing.values())) >= MAX_FAULTS:
                 break
     except UnicodeDecodeError as error:
-        msg = f"UTF-8 text was required, {path.name} is not: {error.reason} at byte {error.start}; save it as UTF-8"
-        raise DataError(msg) from None
+        raise _not_utf8(path, error) from None
+    except csv.Error as error:
+        msg = f"rows of fields were required, {path.name} cannot be read: {error}"
+        raise DataError(msg) from error
     if missing:
         raise missing_cells(missing, first=1)
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError) -> DataError:
+    return DataError(f"UTF-8 text was required, {path.name} is not: {error.reason} at byte {error.start}; save it as UTF-8")
 
 
 def _is_float(text: str) -> bool:
@@ -208,7 +216,7 @@ def _open_npz(path: Path) -> Columns:
     import zipfile
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return _open_arrays(path, {name: file[name] for name in file.files})
     except (ValueError, zipfile.BadZipFile) as error:
         raise _unreadable(path, "an .npz file of numeric arrays", error) from error

@@ -15,6 +15,7 @@ import numpy as np
 
 from symnum.evaluate.cpu import CpuEvaluator
 from symnum.language.batch import Batch
+from symnum.language.ops import OPS, Op, by_code
 from symnum.language.rules import Rules
 from symnum.problem.base import Problem
 from symnum.search.front import Candidate, Front
@@ -26,25 +27,36 @@ FORMS = ((False, False), (True, False), (False, True), (True, True))  # f, f*c, 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a search works on: the problem, its compiled grammar, the evaluator and the size limit."""
+    """What a search works on: the problem, its compiled grammar, the evaluator and the size limit.
+
+    `scaled`: whether c*f + d is in the grammar whenever f is; `views`: the operators g for which g(f) is, and through
+    whose inverse the target can be seen.
+    """
 
     problem: Problem
     rules: Rules
     evaluator: CpuEvaluator
     max_complexity: int
-    scaled: bool  # whether c*f + d is in the grammar
+    scaled: bool
+    views: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, problem: Problem, rules: Rules, evaluator: CpuEvaluator, max_complexity: int) -> "Context":
-        """Finds out by trial whether shapes may be scaled."""
+        """Finds out by trial which forms the grammar allows."""
         trial = rules.sample(32, 8, np.random.default_rng(0))
-        return cls(problem, rules, evaluator, max_complexity, bool((rules.complexity(affine(trial, True, True)) > 0).all()))
+        views = [v for v in problem.views(map(by_code, rules.operator_codes)) if (rules.complexity(applied(OPS[v], trial)) > 0).any()]
+        scaled = bool((rules.complexity(affine(trial, True, True)) > 0).all())
+        return cls(problem, rules, evaluator, max_complexity, scaled, tuple(views))
 
 
 class Search(Protocol):
-    """A strategy."""
+    """A strategy. `views` names the operators through whose inverse its shapes are measured, '' standing for none."""
 
     name: str
+
+    def views(self, context: Context) -> tuple[str, ...]:
+        """What to measure its shapes through; it is told the losses of the first."""
+        ...
 
     def start(self, context: Context, rng: np.random.Generator) -> Any:
         """The first state."""
@@ -74,32 +86,48 @@ class Measured:
     node_rows: int
 
 
-def measure(context: Context, shapes: Batch, front: Front, *, iterations: int = 6, starts: int = 1) -> Measured:
-    """Score shapes with their best scale and offset; write out and refit those that may beat the front."""
-    problem, evaluator = context.problem, context.evaluator
+def measure(context: Context, shapes: Batch, front: Front, *, view: str = "", iterations: int = 6, starts: int = 1) -> Measured:
+    """Score shapes with their best scale and offset; write out and refit those that may beat the front.
+
+    Through a `view` g the shapes are scored on g⁻¹(y), and what is written out is g of them.
+    """
     extended = affine(shapes, True, True) if context.scaled else shapes
-    score = problem.score(extended, evaluator, iterations=iterations, starts=starts)
+    score = context.problem.score(extended, context.evaluator, view=view, iterations=iterations, starts=starts)
     fitted = _inner(score.batch, shapes)
-    complexity = context.rules.complexity(shapes)
+    complexity = context.rules.complexity(shapes) + (OPS[view].cost if view else 0)
     chosen = _promising(complexity, score.loss, front)
-    candidates, evaluations, node_rows = written_out(context, fitted.take(chosen), front)
+    candidates, evaluations, node_rows = written_out(context, fitted.take(chosen), front, view=view)
     return Measured(fitted, score.loss, candidates, score.evaluations + evaluations, score.node_rows + node_rows)
 
 
-def written_out(context: Context, shapes: Batch, front: Front, *, iterations: int = 30) -> tuple[tuple[Candidate, ...], int, int]:
+def written_out(
+    context: Context, shapes: Batch, front: Front, *, view: str = "", iterations: int = 30
+) -> tuple[tuple[Candidate, ...], int, int]:
     """Candidates from shapes in every admissible form, constants fitted on all training rows; with evaluations and node·rows."""
     if len(shapes) == 0:
         return (), 0, 0
+    problem, evaluator, rules = context.problem, context.evaluator, context.rules
     forms = Batch.concatenate([affine(shapes, *form) for form in (FORMS if context.scaled else FORMS[:1])])
-    complexity = context.rules.complexity(forms)
-    forms = forms.take((complexity > 0) & (complexity <= context.max_complexity))
-    score = context.problem.score(forms, context.evaluator, iterations=iterations)
-    complexity = context.rules.complexity(forms)
+    if view:  # constants from the view, where scale and offset are linear, are the start for those inside g
+        forms = applied(OPS[view], problem.score(forms, evaluator, view=view, iterations=iterations).batch)
+    complexity = rules.complexity(forms)
+    determined = forms.n_constants <= max(1, problem.search.n // 2)  # more constants than that interpolate
+    forms = forms.take((complexity > 0) & (complexity <= context.max_complexity) & determined)
+    score = problem.score(forms, evaluator, iterations=iterations)
+    complexity = rules.complexity(forms)
     good = _promising(complexity, score.loss, front)
-    full = context.problem.score(score.batch.take(good), context.evaluator, full=True, iterations=iterations)
+    full = problem.score(score.batch.take(good), evaluator, full=True, iterations=iterations)
     finite = np.flatnonzero(np.isfinite(full.loss))
     candidates = tuple(Candidate(full.batch[i], int(complexity[good[i]]), float(full.loss[i])) for i in finite)
     return candidates, score.evaluations + full.evaluations, score.node_rows + full.node_rows
+
+
+def applied(op: Op, batch: Batch) -> Batch:
+    """g(f) for every f."""
+    ends = batch.offset[1:]
+    return replace(
+        batch, code=np.insert(batch.code, ends, op.code), arg=np.insert(batch.arg, ends, 0), value=np.insert(batch.value, ends, 0.0),
+        offset=batch.offset + np.arange(len(batch.offset)))
 
 
 def _promising(complexity: np.ndarray, loss: np.ndarray, front: Front) -> np.ndarray:

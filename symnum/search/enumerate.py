@@ -21,7 +21,7 @@ from symnum.search.base import Context
 from symnum.search.vary import peel
 
 CHUNK = 20_000  # compositions built at once
-BATCH = 1000  # shapes told at once
+BATCH = 400  # shapes told at once
 MOST_CONSTANTS = 3  # free constants per enumerated expression; more cannot be told apart from few rows
 
 
@@ -50,6 +50,9 @@ class Enumeration:
         self.most = most
         self._stream: Iterator[tuple[Batch, int]] | None = None
         self._consumed = 0
+
+    def views(self, context: Context) -> tuple[str, ...]:
+        return ("", *context.views)
 
     def start(self, context: Context, rng: np.random.Generator) -> Cursor:
         return Cursor()

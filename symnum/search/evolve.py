@@ -1,9 +1,9 @@
 """Island evolution on arrays.
 
 An island keeps the best shapes *per complexity* (quality-diversity over size; Mouret & Clune 2015, arXiv:1504.04909), so
-that small good formulas and large good ones do not crowd each other out. Parents win tournaments under a random trade-off
-of loss and complexity; members age and leave; a stagnating island starts afresh. Children inherit fitted constants.
-Skeletons measured before are skipped through a forgetful cache.
+that small good formulas and large good ones do not crowd each other out. Parents win tournaments among members up to a
+random size; members age and leave; a stagnating island starts afresh. Children inherit fitted constants. Skeletons
+measured before are skipped through a forgetful cache.
 """
 
 from dataclasses import dataclass, replace
@@ -42,6 +42,7 @@ class Evolution:
     """Island evolution.
 
     Attributes:
+        view: the operator through whose inverse the target is seen, '' for none.
         population: members kept per island.
         tournament: competitors for parenthood.
         oldest: generations after which a member that does not lead its complexity leaves.
@@ -50,11 +51,15 @@ class Evolution:
     """
 
     name: str = "evolution"
+    view: str = ""
     population: int = 800
     tournament: int = 6
     oldest: int = 40
     patience: int = 60
     cache: int = 1 << 16
+
+    def views(self, context: Context) -> tuple[str, ...]:
+        return (self.view,)
 
     def start(self, context: Context, rng: np.random.Generator) -> Island:
         nothing = Batch.empty(context.rules.names)
@@ -116,18 +121,19 @@ class Evolution:
         return batch.take((complexity > 0) & (complexity <= context.max_complexity))
 
     def _parents(self, state: Island, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Tournament winners under random pressure on complexity (log-uniform 0.003 … 1 per unit of log loss)."""
-        rivals = rng.integers(len(state.members), size=(n, self.tournament))
-        pressure = 10 ** rng.uniform(-2.5, 0, (n, 1))
-        cost = np.log(np.maximum(state.loss, 1e-300))[rivals] + pressure * state.complexity[rivals]
-        return rivals[np.arange(n), cost.argmin(axis=1)]
+        """Winners of tournaments by loss among members up to a random size: small and large formulas breed alike."""
+        order = np.argsort(state.complexity, kind="stable")
+        levels = np.unique(state.complexity)
+        admitted = np.searchsorted(state.complexity[order], rng.choice(levels, n), side="right")
+        rivals = order[(rng.random((n, self.tournament)) * admitted[:, None]).astype(np.int64)]
+        return rivals[np.arange(n), state.loss[rivals].argmin(axis=1)]
 
     def _survivors(self, loss: np.ndarray, complexity: np.ndarray, age: np.ndarray) -> np.ndarray:
         """The best of each complexity, functions counted once, old ones out."""
         order = np.lexsort((complexity, loss))
         with np.errstate(divide="ignore"):
             key = np.round(np.log(loss[order]), 9)
-        distinct = np.concatenate([[True], key[1:] != key[:-1]])  # equal losses: the least complex stays
+        distinct = np.diff(key, prepend=np.nan) != 0  # equal losses: the least complex stays
         order = order[distinct]
         levels = np.unique(complexity[order])
         cap = max(4, self.population // max(len(levels), 1))
@@ -137,3 +143,4 @@ class Evolution:
             young = ranked[(age[ranked] <= self.oldest) | (np.arange(len(ranked)) == 0)]
             kept.append(young[:cap])
         return np.concatenate(kept) if kept else np.zeros(0, np.int64)
+

@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from symnum.language.expr import Expr
 
 SELECTIONS = ("best", "accuracy", "score", "mdl", "bic")
+MARGIN = 1e-6  # relative gain in loss that earns a place: less is the fitter's last digits
+SYMBOL = math.log(12)  # nats per token: a grammar offers about a dozen symbols at a time
+SIMILAR = math.log(1000)  # nats: of two formulas the data must favour the longer by such odds, since millions were tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class Candidate:
 class Front:
     """Candidates by rising complexity and strictly falling loss.
 
+    Attributes:
+        candidates: the formulas.
+        floor: the loss that rounding in float64 leaves.
+        resolution: the loss below which the data's written digits say nothing; descriptions count no less.
+
     >>> x, y = Expr.parse("x"), Expr.parse("x + 1")
     >>> front = Front(floor=1e-20).merged([Candidate(y, 3, 0.1), Candidate(x, 1, 0.5), Candidate(y, 5, 0.2)])
     >>> [c.complexity for c in front.candidates]
@@ -52,6 +60,7 @@ class Front:
 
     candidates: tuple[Candidate, ...] = ()
     floor: float = 0.0
+    resolution: float = 0.0
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -67,12 +76,12 @@ class Front:
         kept, least = [], math.inf
         for c in sorted([*self.candidates, *new], key=lambda c: c.complexity if not math.isnan(c.loss) else math.inf):
             loss = max(c.loss, self.floor)
-            if kept and kept[-1].complexity == c.complexity and loss < least:
-                kept[-1] = c
-                least = loss
-            elif loss < least:
-                kept.append(c)
-                least = loss
+            if not loss < least * (1 - MARGIN):
+                continue
+            if kept and kept[-1].complexity == c.complexity:
+                kept.pop()
+            kept.append(c)
+            least = loss
         return replace(self, candidates=tuple(kept))
 
     def bound(self, complexity: int) -> float:
@@ -92,10 +101,10 @@ class Front:
         """The position of the chosen candidate.
 
         Args:
-            selection: `best`: highest score among losses within 1.5 times the least; `accuracy`: least loss; `score`:
-                highest score; `bic`: least n log loss + k log n with k fitted constants; `mdl`: least description
-                length in nats, n/2 log loss + symbols log(alphabet) + k/2 log n (Rissanen 1978,
-                doi:10.1016/0005-1098(78)90005-5).
+            selection: `mdl`: least description length in nats, (n - k)/2 log loss + tokens log 12 + k/2 log n with k fitted
+                constants (Rissanen 1978, doi:10.1016/0005-1098(78)90005-5); `best`: highest score among the formulas
+                about as short to describe as that; `bic`: least n log loss + k log n; `accuracy`: least loss; `score`:
+                highest score.
             rows: number of training rows n.
 
         Raises:
@@ -113,14 +122,15 @@ class Front:
             return losses.index(min(losses))
         if selection == "score":
             return max(last, key=lambda i: scores[i])
-        if selection == "best":
-            return max((i for i in last if losses[i] <= 1.5 * min(losses)), key=lambda i: scores[i])
-        return min(last, key=lambda i: _description(self.candidates[i], losses[i], rows, selection))
+        if selection == "bic":
+            return min(last, key=lambda i: rows * math.log(losses[i]) + len(self.candidates[i].best.constants) * math.log(rows))
+        lengths = [_description(c, max(loss, self.resolution), rows) for c, loss in zip(self.candidates, losses, strict=True)]
+        if selection == "mdl":
+            return lengths.index(min(lengths))
+        return max((i for i in last if lengths[i] <= min(lengths) + SIMILAR), key=lambda i: scores[i])
 
 
-def _description(c: Candidate, loss: float, n: int, selection: str) -> float:
-    k = len(c.best.constants)
-    if selection == "bic":
-        return n * math.log(loss) + (k + 1) * math.log(n)
-    alphabet = len({str(t) for t in c.expr.tokens if not isinstance(t, float)}) + 1
-    return n / 2 * math.log(loss) + len(c.expr.tokens) * math.log(max(alphabet, 2)) + k / 2 * math.log(n)
+def _description(c: Candidate, loss: float, n: int) -> float:
+    """Nats to describe the formula and the data by it; (n - k)/2 is what constants and noise level leave when integrated out."""
+    k = len(c.expr.constants)
+    return max(n - k, 0) / 2 * math.log(loss) + len(c.expr.tokens) * SYMBOL + k / 2 * math.log(n)

@@ -1,14 +1,16 @@
-"""The default mixture of searches under one budget and one front: enumeration first and beside, evolution on islands."""
+"""The default mixture of searches under one budget and one front: enumeration first and beside, evolution on islands.
 
-from symnum.search.base import Search
+Some islands look at the target itself, one each through the inverse of an operator (log y, y², 1/y …) where the data and
+the grammar allow it: what is a product or a root in y may be a sum there.
+"""
+
+from symnum.search.base import Context, Search
 from symnum.search.enumerate import Enumeration
 from symnum.search.evolve import Evolution
 
+PLAIN = 2  # islands on the target itself
 
-def default_portfolio(islands: int = 4) -> tuple[Search, ...]:
-    """One enumeration and `islands` islands.
 
-    >>> [s.name for s in default_portfolio(2)]
-    ['enumeration', 'evolution', 'evolution']
-    """
-    return (Enumeration(), *(Evolution() for _ in range(islands)))
+def default_portfolio(context: Context) -> tuple[Search, ...]:
+    """One enumeration, `PLAIN` islands, and one island per view."""
+    return (Enumeration(), *(Evolution() for _ in range(PLAIN)), *(Evolution(view=view) for view in context.views))

@@ -103,7 +103,7 @@ class Run:
     def begin(self) -> Progress:
         """Progress before the first round: guesses fitted, states empty."""
         states = tuple(s.start(self.context, np.random.default_rng([self.seed, 0, i])) for i, s in enumerate(self.searches))
-        front = Front(floor=self.context.problem.floor)
+        front = Front(floor=self.context.problem.floor, resolution=self.context.problem.resolution)
         progress = Progress(0, front, states)
         if self.guesses:
             batch = Batch.pack(self.guesses, self.context.rules.names)
@@ -131,12 +131,17 @@ class Run:
             seconds = time.monotonic() - began
             evaluations = progress.evaluations + sum(e.evaluations for e in epochs)
             exact = progress.exact_at
-            if exact is None and len(front) and front[-1].loss <= front.floor:
+            if exact is None and _is_exact(front, self.context.problem.search.n):
                 exact = (seconds, evaluations)
             progress = Progress(
                 progress.round + 1, front, tuple(e.state for e in epochs), seconds, evaluations,
                 progress.node_rows + sum(e.node_rows for e in epochs), progress.expressions + sum(e.expressions for e in epochs), exact)
             on_round(progress)
+
+
+def _is_exact(front: Front, rows: int) -> bool:
+    """Whether the formula worth choosing is exact; a formula as long as the data it interpolates is not."""
+    return len(front) > 0 and front[-1].loss <= front.floor and front.choose("best", rows) == len(front) - 1
 
 
 def _ended(progress: Progress, budget: Budget, stop: threading.Event) -> Status | None:
@@ -174,11 +179,14 @@ def epoch(
         if len(batch) == 0:
             out = replace(out, state=state)
             continue
-        measured = measure(context, batch, front)
-        front = front.merged(measured.candidates)
+        views = search.views(context)
+        measured = [measure(context, batch, front, view=view) for view in views]
+        candidates = tuple(c for m in measured for c in m.candidates)
+        front = front.merged(candidates)
         out = Epoch(
-            search.tell(context, state, measured.batch, measured.loss, rng), out.candidates + measured.candidates,
-            out.evaluations + measured.evaluations, out.node_rows + measured.node_rows, out.expressions + len(batch))
+            search.tell(context, state, measured[0].batch, measured[0].loss, rng), out.candidates + candidates,
+            out.evaluations + sum(m.evaluations for m in measured), out.node_rows + sum(m.node_rows for m in measured),
+            out.expressions + len(batch) * len(views))
     return out
 
 
@@ -225,7 +233,7 @@ def from_arrays(arrays: dict[str, np.ndarray], context: Context, n_searches: int
         members = Batch(recode[code], arg, value, offset, names)
         states.append(Island(members, loss, complexity, age, seen, generation, float(arrays[f"{i}/record"]), record_at, hits))
     measures = arrays["front_measure"].tolist()
-    front = Front(floor=context.problem.floor).merged(
+    front = Front(floor=context.problem.floor, resolution=context.problem.resolution).merged(
         Candidate(Expr.parse(text), int(c), loss) for text, (c, loss) in zip(arrays["front_text"].tolist(), measures, strict=True))
     rounds, evaluations, node_rows, expressions = arrays["progress"].tolist()
     exact = arrays["exact_at"].tolist()

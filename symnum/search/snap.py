@@ -16,6 +16,7 @@ from symnum.search.base import Context
 DENOMINATORS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
 LARGEST = 1000  # integers beyond this are not taken for exact
 CHANCE = 0.01  # admitted probability of a coincidence
+UNIT_BITS = 7  # price of pi, e or a root: the dozen units are a dozen chances of a coincidence, and the rarer kind
 _PI, _E, _SQRT, _MUL = OPS["pi"], OPS["e"], OPS["sqrt"], OPS["mul"]
 UNITS = (  # value, tokens, whether the tokens stand in the denominator
     (1.0, (), False), (math.pi, (_PI,), False), (1 / math.pi, (_PI,), True), (math.e, (_E,), False), (1 / math.e, (_E,), True),
@@ -26,9 +27,18 @@ UNITS = (  # value, tokens, whether the tokens stand in the denominator
 def snapped(context: Context, expr: Expr, loss: float) -> Expr | None:
     """The formula with exact constants, or None where no constant is exact.
 
-    A replacement is kept if the loss on the training rows does not grow by more than 0.5/n of itself (an eighth of the
-    change that one superfluous constant earns on average by chance is well inside), or stays below the rounding floor.
+    The formula is tried as found and in reading form, where constants may have met (square(c*x) is c^2*x^2); what has
+    fewer free constants, then fewer symbols, is taken. A replacement is kept if the loss on the training rows does not
+    grow by more than 0.5/n of itself (an eighth of what a superfluous constant earns on average), or stays below the
+    rounding floor.
     """
+    forms = [form for form in (expr, expr.simplify()) if form.constants or form is expr]
+    found = [new for form in forms if (new := _snap_constants(context, form, loss)) is not None]
+    return min(found, key=lambda e: (len(e.constants), e.complexity)).simplify() if found else None
+
+
+def _snap_constants(context: Context, expr: Expr, loss: float) -> Expr | None:
+    """One pass over the free constants, last first."""
     tokens, best, changed = list(expr.tokens), loss, False
     rows = context.problem.train.n
     for position in reversed([i for i, t in enumerate(tokens) if isinstance(t, float)]):
@@ -52,7 +62,7 @@ def near_exact(value: float) -> list[tuple]:
     A number of b bits is near if it deviates by less than `CHANCE` / 2^b: among the 2^b numbers as simple as it, one so
     near would be a rare coincidence.
 
-    >>> [str(Expr(t)) for t in near_exact(1.57079632)]
+    >>> [str(Expr(t)) for t in near_exact(1.570796)]
     ['1/2*pi']
     >>> [str(Expr(t)) for t in near_exact(-2.0001)], near_exact(1.2345)
     (['-2'], [])
@@ -65,7 +75,7 @@ def near_exact(value: float) -> list[tuple]:
             p = round(value / unit * q)
             if p == 0 or abs(p) > LARGEST or math.gcd(p, q) != 1:
                 continue
-            bits = math.log2(abs(p)) + math.log2(q) + 3 * len(tokens)
+            bits = math.log2(abs(p)) + math.log2(q) + UNIT_BITS * bool(tokens)
             if abs(p / q * unit / value - 1) < CHANCE / 2**bits:
                 found.append((bits, _tokens(Fraction(p, q), tokens, inverse)))
     return [t for _, t in sorted(found, key=lambda f: f[0])[:4]]

@@ -17,7 +17,7 @@ ATTEMPTS = 8  # tries per child before a parent is copied with new constants
 ADD, SUB, MUL, DIV, NEG = (OPS[name].code for name in ("add", "sub", "mul", "div", "neg"))
 
 # Cumulative shares of the operators of variation.
-CROSSOVER, SUBTREE, POINT, INSERT, DELETE, HOIST, CONSTANT = np.cumsum([0.38, 0.16, 0.16, 0.12, 0.08, 0.05, 0.05])
+CROSSOVER, SUBTREE, POINT, INSERT, DELETE, HOIST, CONSTANT = np.cumsum([0.30, 0.12, 0.16, 0.26, 0.08, 0.03, 0.04])
 
 
 def breed(parents: Batch, first: np.ndarray, second: np.ndarray, rules: Rules, max_complexity: int, seed: int) -> Batch:

@@ -1,0 +1,206 @@
+"""`SymbolicRegressor`: symnum as a scikit-learn estimator, and `regress`, the same in one call.
+
+A thin shell: data are checked into a `Table`, the table is a `RegressionProblem`, `discover` does the work. With several
+targets every column is a discovery of its own.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from symnum.discovery import Discovery, discover
+from symnum.language.expr import Expr
+from symnum.problem.regression import RegressionProblem
+from symnum.problem.table import as_table
+
+
+class SymbolicRegressor(RegressorMixin, BaseEstimator):
+    """Finds a formula for y in the columns of X.
+
+    Args (day to day):
+        grammar: a shipped grammar (`elementary`, `arithmetic`, `polynomial`, `rational`, `trigonometric`, `physics`), the
+            path of a .g file, or a `Grammar`.
+        time_limit: seconds per target; None for no limit.
+        max_evaluations: passes over the search rows per target; makes the result reproducible on any machine.
+        max_complexity: largest formula.
+        loss: mse, mae, huber:d, log-cosh, relative, gaussian:s, poisson, or a function (y, p) -> (rows,).
+        model_selection: best, mdl, bic, accuracy or score; may be changed after fitting.
+        random_state: seed.
+
+    Args (seldom):
+        n_jobs: threads; -1 or None takes every core.
+        verbose: 1 shows progress, 0 is silent.
+        callbacks: see `symnum.callbacks`.
+        run_dir: folder of a run that survives a kill.
+        warm_start: a further `fit` starts from the formulas found before.
+        holdout: share of rows held out for the verdict; None takes 20 % from 50 rows on.
+
+    Attributes:
+        discovery_: the `Discovery` (or a list of them, one per target).
+        equations_: the front as a DataFrame (or a list): complexity, loss, score, equation, sympy_format, lambda_format.
+
+    >>> X = np.linspace(1, 3, 40)[:, None]
+    >>> model = SymbolicRegressor(max_evaluations=20_000, time_limit=None, random_state=0, n_jobs=1).fit(X, 2.5 * X[:, 0] ** 2)
+    >>> model.sympy()
+    2.5*x0**2
+    """
+
+    def __init__(
+        self, grammar="elementary", *, time_limit=60.0, max_evaluations=None, max_complexity=30, loss="mse", model_selection="best",
+        random_state=None, n_jobs=-1, verbose=0, callbacks=(), run_dir=None, warm_start=False, holdout=None,
+    ):
+        self.grammar = grammar
+        self.time_limit = time_limit
+        self.max_evaluations = max_evaluations
+        self.max_complexity = max_complexity
+        self.loss = loss
+        self.model_selection = model_selection
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.callbacks = callbacks
+        self.run_dir = run_dir
+        self.warm_start = warm_start
+        self.holdout = holdout
+
+    def fit(self, X, y, sample_weight=None, units: Sequence[str] | None = None, guesses: Sequence[str | Expr] = ()) -> "SymbolicRegressor":
+        """Search for formulas.
+
+        Args:
+            X: (rows, features) array or DataFrame.
+            y: (rows,) or (rows, targets).
+            sample_weight: (rows,) non-negative weights.
+            units: one text per feature, kept with the result.
+            guesses: formulas to start from, as text or `Expr`; their constants are fitted.
+
+        Raises:
+            ValueError: data, names or arguments that cannot be used, before any work.
+        """
+        names = _column_names(X)
+        X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
+        names = names or [f"x{i}" for i in range(X.shape[1])]
+        weight = None if sample_weight is None else _checked_weight(sample_weight, len(X))
+        before = self.__dict__.get("discoveries_", []) if self.warm_start else []
+        targets = [y] if y.ndim == 1 else list(y.T)
+        self.discoveries_ = [
+            self._discover(X, column, names, weight, units, [*guesses, *_formulas(before, k)], None if len(targets) == 1 else k)
+            for k, column in enumerate(targets)]
+        self.multi_output_ = y.ndim > 1
+        return self
+
+    def _discover(self, X, y, names, weight, units, guesses, k) -> Discovery:
+        table = as_table(X, y, names, weight, target="y" if k is None else f"y{k}", units=_units(units, names))
+        seed = None if self.random_state is None else int(np.random.default_rng(self.random_state).integers(1 << 32)) if not isinstance(
+            self.random_state, int | np.integer) else int(self.random_state)
+        problem = RegressionProblem.from_table(table, self.loss, self.holdout, seed)
+        callbacks = list(self.callbacks)
+        if self.verbose:
+            from symnum.callbacks import Progress
+
+            callbacks.append(Progress())
+        folder = self.run_dir if k is None or self.run_dir is None else f"{self.run_dir}/{table.target}"
+        return discover(
+            problem, self.grammar, time_limit=self.time_limit, max_evaluations=self.max_evaluations, max_complexity=self.max_complexity,
+            selection=self.model_selection, guesses=guesses, threads=None if self.n_jobs in (None, -1) else self.n_jobs, callbacks=callbacks,
+            seed=seed, run_dir=folder)
+
+    # what was found -----------------------------------------------------------------------------------------------------
+    @property
+    def discovery_(self) -> Discovery | list[Discovery]:
+        """The discovery under the present `model_selection`; a list with several targets."""
+        check_is_fitted(self, "discoveries_")
+        found = [d.select(self.model_selection) if d.chosen is not None else d for d in self.discoveries_]
+        return found if self.multi_output_ else found[0]
+
+    @property
+    def equations_(self):
+        """The front as a DataFrame; a list with several targets."""
+        from symnum.report import table
+
+        return self._each(lambda d: table(d.front))
+
+    def predict(self, X, index: int | None = None) -> np.ndarray:
+        """Predictions of the chosen formula, or of row `index` of `equations_`: (rows,) or (rows, targets)."""
+        check_is_fitted(self, "discoveries_")
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        with np.errstate(all="ignore"):
+            columns = self._each(lambda d: d._pick(index).best(dict(zip(d.names, X.T, strict=True))))
+        return np.column_stack(columns) if self.multi_output_ else columns
+
+    def sympy(self, index: int | None = None):
+        """The formula as sympy; a list with several targets."""
+        return self._each(lambda d: d.sympy(index))
+
+    def latex(self, index: int | None = None, precision: int = 4):
+        """The formula as LaTeX; a list with several targets."""
+        return self._each(lambda d: d.latex(index, precision))
+
+    def torch(self, index: int | None = None):
+        """The formula as a torch module on (rows, features) whose parameters are its free constants; a list with several targets."""
+        return self._each(lambda d: d._pick(index).best.torch(d.names))
+
+    def _each(self, f):
+        found = self.discovery_
+        return [f(d) for d in found] if self.multi_output_ else f(found)
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """scikit-learn's form, and once fitted the front with the chosen row marked."""
+        head = super().__repr__(N_CHAR_MAX)
+        if not hasattr(self, "discoveries_"):
+            return head
+        found = self.discovery_
+        return "\n\n".join([head, *(str(d) for d in (found if self.multi_output_ else [found]))])
+
+    def _repr_html_(self) -> str:
+        if not hasattr(self, "discoveries_"):
+            return f"<pre>{self!r}</pre>"
+        found = self.discovery_
+        return "".join(d._repr_html_() for d in (found if self.multi_output_ else [found]))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.regressor_tags.poor_score = True  # a formula that fits random data is not what is looked for
+        return tags
+
+    def __getstate__(self):
+        """Callbacks may hold a screen; they are of the moment and are not pickled."""
+        return super().__getstate__() | {"callbacks": ()}
+
+
+def regress(X, y, **arguments) -> Discovery:
+    """The `Discovery` of `SymbolicRegressor(**arguments).fit(X, y)`; `sample_weight`, `units` and `guesses` are passed to `fit`."""
+    fitting = {k: arguments.pop(k) for k in ("sample_weight", "units", "guesses") if k in arguments}
+    return SymbolicRegressor(**arguments).fit(X, y, **fitting).discovery_
+
+
+def _column_names(X) -> list[str] | None:
+    """The names of a DataFrame's columns, as scikit-learn takes them: only where all are text."""
+    columns = getattr(X, "columns", None)
+    return [str(c) for c in columns] if columns is not None and all(isinstance(c, str) for c in columns) else None
+
+
+def _checked_weight(weight, rows: int) -> np.ndarray:
+    from sklearn.utils.validation import _check_sample_weight
+
+    return _check_sample_weight(weight, np.empty((rows, 1)), dtype=np.float64)
+
+
+def _units(units, names) -> dict[str, str]:
+    if units is None:
+        return {}
+    if isinstance(units, dict):
+        return dict(units)
+    if len(units) != len(names):
+        msg = f"one unit per feature was required ({len(names)}), got {len(units)}"
+        raise ValueError(msg)
+    return dict(zip(names, units, strict=True))
+
+
+def _formulas(before: list[Discovery], k: int) -> list[Expr]:
+    """What a warm start begins from."""
+    return [c.expr for c in before[k].front] if k < len(before) else []
+
+
