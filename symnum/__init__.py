@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from symnum.discovery import discover as discover
     from symnum.estimator import SymbolicRegressor as SymbolicRegressor
     from symnum.estimator import regress as regress
-    from symnum.evaluate.evaluate import evaluate as evaluate
+    from symnum.evaluate.public import evaluate_all as evaluate_all
     from symnum.language.batch import Batch as Batch
     from symnum.language.expr import Expr as Expr
     from symnum.language.grammar import Grammar as Grammar
@@ -27,7 +27,7 @@ _HOME = {
     "RegressionProblem": "symnum.problem.regression",
     "SymbolicRegressor": "symnum.estimator",
     "discover": "symnum.discovery",
-    "evaluate": "symnum.evaluate.evaluate",
+    "evaluate_all": "symnum.evaluate.public",
     "regress": "symnum.estimator",
 }
 __all__ = [*_HOME, "__version__"]

@@ -73,7 +73,7 @@ def fit(
     features: Annotated[str | None, typer.Option(help="The columns it may use, separated by commas; all others by default.")] = None,
     weights: Annotated[str | None, typer.Option(help="A column of weights of the rows.")] = None,
     grammar: Annotated[str, typer.Option(help="A shipped grammar by name, or a .g file.")] = "elementary",
-    time: Time = 60.0,
+    time: Time = 20.0,
     max_evaluations: Evaluations = None,
     max_complexity: Annotated[int, typer.Option(min=1, help="Formulas get no larger.")] = 30,
     loss: Annotated[str, typer.Option(help="How misfit is measured.")] = "mse",

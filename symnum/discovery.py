@@ -181,8 +181,15 @@ def discover(
     seed = int(np.random.SeedSequence().entropy % (1 << 32)) if seed is None else int(seed)
     guesses = tuple(_guess(g, rules.names) for g in guesses)
     config = {
-        "grammar": str(grammar), "grammar_name": grammar.name, "target": problem.target, "columns": list(problem.names), "time_limit": time_limit,
-        "max_evaluations": max_evaluations, "max_complexity": max_complexity, "selection": selection, "seed": seed,
+        "grammar": str(grammar),
+        "grammar_name": grammar.name,
+        "target": problem.target,
+        "columns": list(problem.names),
+        "time_limit": time_limit,
+        "max_evaluations": max_evaluations,
+        "max_complexity": max_complexity,
+        "selection": selection,
+        "seed": seed,
     } | getattr(problem, "config", {})
     folder = None if run_dir is None else RunFolder.create(run_dir, config, problem.fingerprint, resume)
     if folder is not None and resume:
@@ -201,7 +208,8 @@ def discover(
         reporter.checkpoint(progress)
         front = _finished(context, progress.front, problem)
     discovery = Discovery(
-        front, _chosen(front, selection, problem), status, _statistics(progress, threads), progress.exhausted, problem, config, progress)
+        front, _chosen(front, selection, problem), status, _statistics(progress, threads), progress.exhausted, problem, config, progress
+    )
     if folder is not None:
         folder.save_front(front)
         folder.log("end", status=status.name, **discovery.statistics)
@@ -217,7 +225,12 @@ def _check(time_limit, max_evaluations, max_complexity, selection, threads) -> N
     if time_limit is None and max_evaluations is None:
         msg = "a time_limit or max_evaluations is required: the search does not end by itself"
         raise ValueError(msg)
-    for name, value in (("time_limit", time_limit), ("max_evaluations", max_evaluations), ("max_complexity", max_complexity), ("threads", threads)):
+    for name, value in (
+        ("time_limit", time_limit),
+        ("max_evaluations", max_evaluations),
+        ("max_complexity", max_complexity),
+        ("threads", threads),
+    ):
         if value is not None and not value > 0:
             msg = f"{name} must be positive, got {value}"
             raise ValueError(msg)
@@ -252,18 +265,23 @@ def _finished(context: Context, front: Front, problem: Problem) -> Front:
     done = []
     for c in front:
         exact = snapped(context, c.expr, c.loss)
-        expr = unscale(c.expr)
-        exact = unscale(exact) if exact is not None else None
-        done.append(replace(c, expr=expr, snapped=exact, holdout=holdout(exact if exact is not None else expr)))
+        c = replace(c, expr=unscale(c.expr), snapped=None if exact is None else unscale(exact), reading=unscale(c.expr.simplify()))
+        done.append(replace(c, holdout=holdout(c.best)))
     return replace(front, candidates=tuple(done))
 
 
 def _statistics(progress: Progress, threads: int) -> dict[str, Any]:
     seconds = max(progress.seconds, 1e-9)
     return {
-        "seconds": round(progress.seconds, 3), "rounds": progress.round, "expressions": progress.expressions, "evaluations": progress.evaluations,
-        "expressions_per_second": round(progress.expressions / seconds), "evaluations_per_second": round(progress.evaluations / seconds),
-        "node_rows_per_second": round(progress.node_rows / seconds), "cache_hits": progress.cache_hits, "threads": threads,
+        "seconds": round(progress.seconds, 3),
+        "rounds": progress.round,
+        "expressions": progress.expressions,
+        "evaluations": progress.evaluations,
+        "expressions_per_second": round(progress.expressions / seconds),
+        "evaluations_per_second": round(progress.evaluations / seconds),
+        "node_rows_per_second": round(progress.node_rows / seconds),
+        "cache_hits": progress.cache_hits,
+        "threads": threads,
     }
 
 
@@ -279,15 +297,27 @@ class _Reporter:
         if self.folder is not None:
             if changed:
                 self.folder.save_front(self._readable(progress.front))
-                self.folder.log("front", seconds=round(progress.seconds, 3), evaluations=progress.evaluations, size=len(progress.front),
-                                loss=progress.front[-1].loss)
+                self.folder.log(
+                    "front",
+                    seconds=round(progress.seconds, 3),
+                    evaluations=progress.evaluations,
+                    size=len(progress.front),
+                    loss=progress.front[-1].loss,
+                )
             if time.monotonic() - self.saved_at > CHECKPOINT:
                 self.checkpoint(progress)
         rate = (progress.expressions - self.last.expressions) / max(progress.seconds - self.last.seconds, 1e-9)
         exhausted = progress.exhausted
         update = Update(
-            progress.seconds, self.budget.seconds, progress.evaluations, self.budget.evaluations, rate, self._readable(progress.front),
-            self.problem.target, f"complexity {exhausted} exhausted" if exhausted else "")
+            progress.seconds,
+            self.budget.seconds,
+            progress.evaluations,
+            self.budget.evaluations,
+            rate,
+            self._readable(progress.front),
+            self.problem.target,
+            f"complexity {exhausted} exhausted" if exhausted else "",
+        )
         for callback in self.callbacks:
             callback.on_update(update)
         self.last = progress

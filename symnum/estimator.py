@@ -48,8 +48,21 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
     """
 
     def __init__(
-        self, grammar="elementary", *, time_limit=60.0, max_evaluations=None, max_complexity=30, loss="mse", model_selection="best",
-        random_state=None, n_jobs=-1, verbose=0, callbacks=(), run_dir=None, warm_start=False, holdout=None,
+        self,
+        grammar="elementary",
+        *,
+        time_limit=60.0,
+        max_evaluations=None,
+        max_complexity=30,
+        loss="mse",
+        model_selection="best",
+        random_state=None,
+        n_jobs=-1,
+        verbose=0,
+        callbacks=(),
+        run_dir=None,
+        warm_start=False,
+        holdout=None,
     ):
         self.grammar = grammar
         self.time_limit = time_limit
@@ -86,14 +99,20 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         targets = [y] if y.ndim == 1 else list(y.T)
         self.discoveries_ = [
             self._discover(X, column, names, weight, units, [*guesses, *_formulas(before, k)], None if len(targets) == 1 else k)
-            for k, column in enumerate(targets)]
+            for k, column in enumerate(targets)
+        ]
         self.multi_output_ = y.ndim > 1
         return self
 
     def _discover(self, X, y, names, weight, units, guesses, k) -> Discovery:
         table = as_table(X, y, names, weight, target="y" if k is None else f"y{k}", units=_units(units, names))
-        seed = None if self.random_state is None else int(np.random.default_rng(self.random_state).integers(1 << 32)) if not isinstance(
-            self.random_state, int | np.integer) else int(self.random_state)
+        seed = (
+            None
+            if self.random_state is None
+            else int(np.random.default_rng(self.random_state).integers(1 << 32))
+            if not isinstance(self.random_state, int | np.integer)
+            else int(self.random_state)
+        )
         problem = RegressionProblem.from_table(table, self.loss, self.holdout, seed)
         callbacks = list(self.callbacks)
         if self.verbose:
@@ -102,9 +121,18 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
             callbacks.append(Progress())
         folder = self.run_dir if k is None or self.run_dir is None else f"{self.run_dir}/{table.target}"
         return discover(
-            problem, self.grammar, time_limit=self.time_limit, max_evaluations=self.max_evaluations, max_complexity=self.max_complexity,
-            selection=self.model_selection, guesses=guesses, threads=None if self.n_jobs in (None, -1) else self.n_jobs, callbacks=callbacks,
-            seed=seed, run_dir=folder)
+            problem,
+            self.grammar,
+            time_limit=self.time_limit,
+            max_evaluations=self.max_evaluations,
+            max_complexity=self.max_complexity,
+            selection=self.model_selection,
+            guesses=guesses,
+            threads=None if self.n_jobs in (None, -1) else self.n_jobs,
+            callbacks=callbacks,
+            seed=seed,
+            run_dir=folder,
+        )
 
     # what was found -----------------------------------------------------------------------------------------------------
     @property
@@ -201,6 +229,4 @@ def _units(units, names) -> dict[str, str]:
 
 def _formulas(before: list[Discovery], k: int) -> list[Expr]:
     """What a warm start begins from."""
-    return [c.expr for c in before[k].front] if k < len(before) else []
-
-
+    return [c.expr for c in before[k].progress.front] if k < len(before) else []

@@ -20,8 +20,7 @@ def table(front: Front) -> "Any":
     import pandas as pd
 
     columns = ["complexity", "loss", "score", "equation", "sympy_format", "lambda_format"]
-    rows = [
-        (c.complexity, c.loss, score, str(c.best), _sympy(c), c.best.__call__) for c, score in zip(front, front.scores, strict=True)]
+    rows = [(c.complexity, c.loss, score, str(c.best), _sympy(c), c.best.__call__) for c, score in zip(front, front.scores, strict=True)]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -54,7 +53,8 @@ def summary(discovery) -> list[str]:
         out.append(f"searched: every function of the grammar up to complexity {discovery.exhausted_complexity}")
     out.append(
         f"speed: {abbreviate(s['expressions'])} expressions in {s['seconds']:.1f} s, {abbreviate(s['expressions_per_second'])}/s, "
-        f"{abbreviate(s['node_rows_per_second'])} node·rows/s on {s['threads']} thread(s)")
+        f"{abbreviate(s['node_rows_per_second'])} node·rows/s on {s['threads']} thread(s)"
+    )
     return out
 
 
@@ -64,7 +64,8 @@ def to_html(discovery) -> str:
     for i, (c, score) in enumerate(zip(discovery.front, discovery.front.scores, strict=True)):
         weight = "font-weight: bold" if i == discovery.chosen else ""
         cells = "".join(f'<td style="{STYLE}">{v}</td>' for v in (c.complexity, f"{c.loss:.4g}", f"{score:.3g}"))
-        rows.append(f'<tr style="{weight}">{cells}<td style="text-align: left" title="{escape(str(c.best))}">{_mathml(discovery.target, c)}</td></tr>')
+        formula = f'<td style="text-align: left" title="{escape(str(c.best))}">{_mathml(discovery.target, c)}</td>'
+        rows.append(f'<tr style="{weight}">{cells}{formula}</tr>')
     head = "".join(f'<th style="{STYLE}">{name}</th>' for name in ("complexity", "loss", "score")) + "<th>equation</th>"
     foot = "<br>".join(escape(line) for line in summary(discovery))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table><p>{foot}</p>"
@@ -78,4 +79,4 @@ def _mathml(target: str, candidate: Candidate) -> str:
     from sympy import Eq, Float, Symbol, mathml
 
     short = expression.xreplace({f: Float(f, 5) for f in expression.atoms(Float)})
-    return f'<math>{mathml(Eq(Symbol(target), short, evaluate=False), printer="presentation")}</math>'
+    return f"<math>{mathml(Eq(Symbol(target), short, evaluate=False), printer='presentation')}</math>"

@@ -21,7 +21,7 @@ def dataset(X: np.ndarray) -> operon.Dataset:
 
 
 def trees(batch: Batch, data: operon.Dataset) -> list[operon.Tree]:
-    """One tree per expression; the free constants are coefficients in the same order reversed with their operands."""
+    """One tree per expression, whose coefficients are the free constants."""
     hashes = [v.Hash for v in sorted(data.Variables, key=lambda v: v.Index)]
     return [_tree(batch, p, hashes) for p in range(len(batch))]
 
@@ -49,3 +49,16 @@ def _tree(batch: Batch, p: int, hashes: list[int]) -> operon.Tree:
     tree = operon.Tree(stack[0])
     tree.UpdateNodes()
     return tree
+
+
+def with_coefficients(batch: Batch, fitted: list[operon.Tree]) -> Batch:
+    """The batch with the coefficients of its trees; their order is that of the reversed operands."""
+    value = batch.value.copy()
+    for p, tree in enumerate(fitted):
+        stack: list[list[int]] = []
+        for t in range(batch.offset[p], batch.offset[p + 1]):
+            code = int(batch.code[t])
+            operands = [stack.pop() for _ in range(by_code(code).arity if code > NUMBER else 0)]
+            stack.append([c for o in operands for c in o] + ([t] if code == CONST else []))
+        value[stack[0]] = tree.GetCoefficients()
+    return batch.with_constants(value[batch.code == CONST])

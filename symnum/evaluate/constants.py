@@ -110,12 +110,12 @@ def _fit(
         data = (X, y, weight, kind, parameter, kernels)
         mark_linear(ins, n, columns, root, active, temporary, affine)
         for k in range(K):
-            linear[k] = affine[const_slot[k] - columns]
             best[k] = number[const_slot[k] - columns]
         losses[p] = np.inf
         for start in range(starts if K else 1):
             for k in range(K):
                 theta[k] = best[k] if start == 0 else random_constant(seed, p, start, k)
+                linear[k] = affine[const_slot[k] - columns]
             loss, used = descend(w, program, data, vectors, matrices, linear, iterations)
             passes[p] += used
             if loss < losses[p]:
@@ -159,8 +159,12 @@ def descend(w, program, data, vectors, matrices, linear, iterations):
             return loss, 1
         elif not projecting:
             mu *= 8.0
-        if i > 1 and n_linear == K:
+        if n_linear == K and i > 1 and not better and new < loss * (1.0 + 1e-9):  # solved: the rest is rounding
             return loss, i + 1
+        if i > 0 and (data[3] != MSE or not better and (projecting or n_linear == K)):  # only well-conditioned squares go undamped
+            n_linear = 0
+            for k in range(K):
+                linear[k] = False
         projecting = (i == 0) & (n_linear > 0)  # the first step solves the linear constants alone
         while not solve(H, g, K, mu, linear, projecting, L, trial):
             mu = max(mu, 1e-6) * 10.0

@@ -105,18 +105,18 @@ def evaluate(tokens, first, last, X, y, weight, rows, resident, desk, arity, nam
                 at, row = address(root, columns, data, registers, size), k * block
                 if kind >= 0:
                     loss[p] += block_loss(kind, parameter, w, at, y, weight, uint64(row), size)
-                if wanted and not copy_out(w, at, out, p, row, min(block, rows - row)):
+                if wanted and not copy_out(w, at, out[p], uint64(row), uint64(min(block, rows - row))):
                     ok[p] = False
 
 
 @njit(**INNER)
-def copy_out(w, at, out, p, row, n):
-    """Copy `n` values to their rows; whether all are finite."""
+def copy_out(w, at, line, start, n):
+    """Copy `n` values to `line`, from `start` on; whether all are finite."""
     odd = False
-    for j in range(n):
-        x = w[at + uint64(j)]
-        out[p, row + j] = x
-        odd |= not abs(x) < np.inf
+    for j in range(n):  # unsigned offsets and a limit of the same dtype: else LLVM does not vectorise
+        x = w[at + j]
+        line[start + j] = x
+        odd |= not abs(x) < w.dtype.type(np.inf)
     return not odd
 
 

@@ -9,6 +9,8 @@ that numba can cache it beside its source and a reader can see what runs; a test
 import re
 from pathlib import Path
 
+import numpy as np
+
 from symnum.evaluate.vector import RANGE
 from symnum.language.ops import BUILTIN, Op
 
@@ -51,6 +53,15 @@ def _loop(op: Op, text: str, result: str, loads: str) -> str:
     return "\n".join(lines)
 
 
+def _derivative(op: Op, k: int, dtype: str) -> str:
+    """The derivative's text; a central difference (relative step cbrt(eps)) where the table has none (gamma, lgamma)."""
+    if op.derivative:
+        return op.derivative[k]
+    step = float(f"{np.cbrt(np.finfo(dtype).eps):.1g}")
+    low, high = (re.sub(r"\ba\b", f"a * {1 + s}", op.numba) for s in (-step, step))
+    return f"({high} - {low}) / ({2 * step} * a)"
+
+
 def _repair(op: Op, dtype: str) -> str:
     """Finite angles outside the branch-free range are redone by libm; the test is a loop of its own, so that both vectorise."""
     if op.name not in ("sin", "cos", "tan"):
@@ -86,8 +97,7 @@ def kernel_source(dtype: str) -> str:
     forward = [(op, _loop(op, op.numba, "{}", "ab") + _repair(op, dtype)) for op in operators]
     functions = [_function("step", dtype, "d = f(a, b) for n rows.", forward, 0)]
     for k, argument in enumerate("ab"):
-        usable = [op for op in operators if len(op.derivative) > k]
-        bodies = [(op, _loop(op, op.derivative[k], "w[g_ + j] * ({})", "aby")) for op in usable]
+        bodies = [(op, _loop(op, _derivative(op, k, dtype), "w[g_ + j] * ({})", "aby")) for op in operators if op.arity > k]
         doc = f"Chain rule: d = g * df/d{argument} at value y = f(a, b), for n rows."
         functions.append(_function(f"pull_{argument}", dtype, doc, bodies, 1 + k))
     return HEADER.format(first_user=BUILTIN[-1].code + 1) + "\n".join(functions)

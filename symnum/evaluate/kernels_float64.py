@@ -288,6 +288,14 @@ def pull_a_float64(op, pointer, d_, g_, y_, a_, b_, n, user):
         for j in range(n):  # erf
             a = w[a_ + j]
             w[d_ + j] = w[g_ + j] * (T(1.1283791670955126) * exp(-a * a))
+    elif op == 30:
+        for j in range(n):  # gamma
+            a = w[a_ + j]
+            w[d_ + j] = w[g_ + j] * ((gamma(a * T(1.000006)) - gamma(a * T(0.999994))) / (T(1.2e-05) * a))
+    elif op == 31:
+        for j in range(n):  # lgamma
+            a = w[a_ + j]
+            w[d_ + j] = w[g_ + j] * ((lgamma(a * T(1.000006)) - lgamma(a * T(0.999994))) / (T(1.2e-05) * a))
     elif op >= FIRST_USER:
         call_user(user, 1, op, pointer, d_, g_, y_, a_, b_, n)
 

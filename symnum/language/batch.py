@@ -119,8 +119,13 @@ class Batch:
         from symnum.language.batch_kernels import splice
 
         code, arg, value, offset = splice(
-            (self.code, self.arg, self.value, self.offset), self.sizes, np.asarray(at, np.int64),
-            (donors.code, donors.arg, donors.value, donors.offset), donors.sizes, np.asarray(subtree, np.int64))
+            (self.code, self.arg, self.value, self.offset),
+            self.sizes,
+            np.asarray(at, np.int64),
+            (donors.code, donors.arg, donors.value, donors.offset),
+            donors.sizes,
+            np.asarray(subtree, np.int64),
+        )
         return Batch(code, arg, value, offset, self.names)
 
     def skeleton_hash(self) -> np.ndarray:

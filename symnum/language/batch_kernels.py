@@ -9,7 +9,6 @@ from numba import njit
 from symnum.language.ops import CONST, VAR
 
 
-
 @njit(cache=True, nogil=True)
 def subtree_sizes(code, offset, arity):
     size = np.ones(len(code), np.int32)

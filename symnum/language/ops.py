@@ -270,10 +270,12 @@ _row("sign", 1, numpy="np.sign(a)", mpmath="mp.sign(a)", torch="torch.where(torc
      latex=r"\operatorname{{sign}}{{\left({a}\right)}}", derivative=("0",), laws="odd idempotent increasing",
      image=UNIT, units="sign")
 _row("min", 2, numpy="np.minimum(a, b)", mpmath="min(a, b)", torch="torch.minimum(a, b)",
-     numba="a if a < b or a != a else b", c="(isnan(a) || isnan(b) ? NAN : fmin(a, b))", sympy="sp.Min(a, b)", latex=r"\min{{\left({a}, {b}\right)}}",
+     numba="a if a < b or a != a else b", c="(isnan(a) || isnan(b) ? NAN : fmin(a, b))",
+     sympy="sp.Min(a, b)", latex=r"\min{{\left({a}, {b}\right)}}",
      derivative=("a <= b", "b < a"), laws="commutative associative idempotent", units="equal", aliases=("Min",))
 _row("max", 2, numpy="np.maximum(a, b)", mpmath="max(a, b)", torch="torch.maximum(a, b)",
-     numba="a if a > b or a != a else b", c="(isnan(a) || isnan(b) ? NAN : fmax(a, b))", sympy="sp.Max(a, b)", latex=r"\max{{\left({a}, {b}\right)}}",
+     numba="a if a > b or a != a else b", c="(isnan(a) || isnan(b) ? NAN : fmax(a, b))",
+     sympy="sp.Max(a, b)", latex=r"\max{{\left({a}, {b}\right)}}",
      derivative=("a >= b", "b > a"), laws="commutative associative idempotent", units="equal", aliases=("Max",))
 
 # exponential and trigonometric -----------------------------------------------------------------------------------------
@@ -303,10 +305,13 @@ _unary("tanh", "1 - y * y", ("log((1 + y) / (1 - y)) / 2",), laws="odd increasin
 _row("erf", 1, numpy="special.erf(a)", mpmath="mp.erf(a)", torch="torch.erf(a)", numba="erf(a)", c="erf(a)", sympy="sp.erf(a)",
      latex=r"\operatorname{{erf}}{{\left({a}\right)}}", derivative=("1.1283791670955126 * exp(-a * a)",), laws="odd increasing",
      image=UNIT)
-_row("gamma", 1, numpy="np.where((a <= 0) & (a == np.floor(a)), np.nan, special.gamma(a))", mpmath="mp.gamma(a)", numba="gamma(a)",
-     c="(a <= 0 && a == floor(a) ? NAN : tgamma(a))", sympy="sp.gamma(a)", latex=r"\Gamma{{\left({a}\right)}}", domain=POSITIVE, image=NONZERO)
-_row("lgamma", 1, numpy="special.gammaln(np.maximum(a, -1e308))", mpmath="mp.re(mp.loggamma(a))", torch="torch.lgamma(a)", numba="lgamma(a)",
-     c="lgamma(a)", sympy="sp.log(sp.Abs(sp.gamma(a)))", latex=r"\log\left|\Gamma{{\left({a}\right)}}\right|", domain=POSITIVE,
+_row("gamma", 1, numpy="np.where((a <= 0) & (a == np.floor(a)), np.nan, special.gamma(a))",
+     mpmath="mp.gamma(a)", numba="gamma(a)",
+     c="(a <= 0 && a == floor(a) ? NAN : tgamma(a))", sympy="sp.gamma(a)",
+     latex=r"\Gamma{{\left({a}\right)}}", domain=POSITIVE, image=NONZERO)
+_row("lgamma", 1, numpy="special.gammaln(np.maximum(a, -1e308))", mpmath="mp.re(mp.loggamma(a))", torch="torch.lgamma(a)",
+     numba="lgamma(a)", c="lgamma(a)", sympy="sp.log(sp.Abs(sp.gamma(a)))",
+     latex=r"\log\left|\Gamma{{\left({a}\right)}}\right|", domain=POSITIVE,
      aliases=("loggamma", "gammaln"))
 
 # named constants ----------------------------------------------------------------------------------------------------

@@ -56,8 +56,19 @@ class Rules:
     def arrays(self) -> tuple[np.ndarray, ...]:
         """What the kernels take."""
         return (
-            self.code, self.arg, self.value, self.start, self.cost, self.least, self.lhs, self.probability, self.least_of, self.reach,
-            self.by_root, self.root_start)
+            self.code,
+            self.arg,
+            self.value,
+            self.start,
+            self.cost,
+            self.least,
+            self.lhs,
+            self.probability,
+            self.least_of,
+            self.reach,
+            self.by_root,
+            self.root_start,
+        )
 
     def __len__(self) -> int:
         return len(self.cost)
@@ -76,7 +87,8 @@ class Rules:
 
     def sample(self, n: int, budget: int, rng: np.random.Generator) -> Batch:
         """`n` random expressions of complexity at most `budget` (or the least there is)."""
-        budgets = rng.integers(max(1, int(self.least_of[0])), budget + 1, n)
+        least = max(1, int(self.least_of[0]))
+        budgets = rng.integers(least, max(budget, least) + 1, n)
         code, arg, value, offset = sample_many(self.arrays, n, budgets, np.uint64(rng.integers(1 << 63)))
         return Batch(code, arg, value, offset, self.names)
 
@@ -89,9 +101,9 @@ class Rules:
 
     @property
     def operator_codes(self) -> np.ndarray:
-        """Codes of the operators that the templates use."""
+        """Codes of the operators with operands that the templates use."""
         used = np.unique(self.code)
-        return used[(used >= FIRST_OP) & (used != SLOT)].astype(np.uint8)
+        return used[(used >= FIRST_OP) & (used != SLOT) & (arities()[used] > 0)].astype(np.uint8)
 
 
 def compile_rules(grammar: Grammar, names) -> Rules:
@@ -154,7 +166,7 @@ def _arrays(pending, units, n_slots, names, column) -> Rules:
     weight = np.array([w for _, _, w, _ in pending], float)
     total = np.bincount(lhs, weight, n_slots)
     rename = np.zeros((n_slots, n_slots))
-    for a, b, w in units:
+    for a, _, w in units:
         total[a] += w
     for a, b, w in units:
         rename[a, b] += w / total[a]

@@ -1,9 +1,9 @@
 """Losses by name: how far a prediction p is from a target y, averaged with the rows' weights.
 
-    mse            (p - y)²                       mae       |p - y|
-    huber:d        r²/2 within d, else d(|r|-d/2) log-cosh  log cosh(p - y)
-    relative       ((p - y)/y)²                   gaussian:s  ((p - y)/s)²/2, s the known standard deviation
-    poisson        p - y + y log(y/p)             or a Python function (y, p) -> loss per row
+mse            (p - y)²                       mae       |p - y|
+huber:d        r²/2 within d, else d(|r|-d/2) log-cosh  log cosh(p - y)
+relative       ((p - y)/y)²                   gaussian:s  ((p - y)/s)²/2, s the known standard deviation
+poisson        p - y + y log(y/p)             or a Python function (y, p) -> loss per row
 """
 
 from collections.abc import Callable

@@ -172,13 +172,16 @@ class RegressionProblem:
         rows = self._view_rows(view) if view else self.train if full else self.search
         loss = self.loss
         fit = fit_constants(
-            batch, rows, evaluator, kind=loss.kind, parameter=loss.parameter, iterations=iterations, starts=starts, seed=self.seed)
+            batch, rows, evaluator, kind=loss.kind, parameter=loss.parameter, iterations=iterations, starts=starts, seed=self.seed
+        )
         losses = fit.loss * self.loss_scale * (self._view_scale(view) if view else 1.0)
         if loss.function is not None:
             values = evaluator.values(fit.batch, rows)
             w = rows.weight[: rows.n]
             with np.errstate(all="ignore"):
-                losses = np.array([np.dot(w, loss.function(rows.y[: rows.n], p)) if ok else np.inf for p, ok in zip(values.y, values.ok, strict=True)])
+                losses = np.array(
+                    [np.dot(w, loss.function(rows.y[: rows.n], p)) if ok else np.inf for p, ok in zip(values.y, values.ok, strict=True)]
+                )
             losses = np.where(np.isfinite(losses), losses, np.inf)
         return Score(fit.batch, losses, int(fit.passes.sum()), int((fit.passes * batch.lengths).sum()) * rows.n)
 
@@ -215,7 +218,9 @@ class RegressionProblem:
             return Verdict(r2, None, len(train), 0, f"R² = {r2:.6g} on {len(train)} rows; too few rows to hold some out")
         held = self._r2(expr, test)
         word = "holds" if held > r2 - 0.1 * (1 - r2) - 0.02 else "does worse"
-        return Verdict(r2, held, len(train), len(test), f"R² = {r2:.6g} on {len(train)} rows; {word} on {len(test)} rows held out: R² = {held:.6g}")
+        return Verdict(
+            r2, held, len(train), len(test), f"R² = {r2:.6g} on {len(train)} rows; {word} on {len(test)} rows held out: R² = {held:.6g}"
+        )
 
     def _r2(self, expr: Expr, index: np.ndarray) -> float:
         y, w = self.table.y[index], self._weight[index]

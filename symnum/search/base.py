@@ -126,8 +126,12 @@ def applied(op: Op, batch: Batch) -> Batch:
     """g(f) for every f."""
     ends = batch.offset[1:]
     return replace(
-        batch, code=np.insert(batch.code, ends, op.code), arg=np.insert(batch.arg, ends, 0), value=np.insert(batch.value, ends, 0.0),
-        offset=batch.offset + np.arange(len(batch.offset)))
+        batch,
+        code=np.insert(batch.code, ends, op.code),
+        arg=np.insert(batch.arg, ends, 0),
+        value=np.insert(batch.value, ends, 0.0),
+        offset=batch.offset + np.arange(len(batch.offset)),
+    )
 
 
 def _promising(complexity: np.ndarray, loss: np.ndarray, front: Front) -> np.ndarray:

@@ -138,7 +138,12 @@ class _Library:
                 if mirrored:  # the same library on both sides of a commutative operator: one order is enough
                     keep = index[0] <= index[1]
                     index = tuple(i[keep] for i in index)
-                batch = compose(self.templates[r], [p.take(i) for p, i in zip(parts, index, strict=True)], self.rules.names, 1 if not parts else len(index[0]))
+                batch = compose(
+                    self.templates[r],
+                    [p.take(i) for p, i in zip(parts, index, strict=True)],
+                    self.rules.names,
+                    1 if not parts else len(index[0]),
+                )
                 new = self._new_functions(lhs, batch)
                 if len(new):
                     fresh[lhs].append(new)

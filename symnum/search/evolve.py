@@ -95,8 +95,15 @@ class Evolution:
         record = float(losses.min(initial=np.inf))
         better = record < 0.999 * state.record
         state = replace(
-            state, members=members.take(kept), loss=losses[kept], complexity=complexity[kept], age=age[kept], generation=state.generation + 1,
-            record=min(record, state.record), record_at=state.generation if better else state.record_at)
+            state,
+            members=members.take(kept),
+            loss=losses[kept],
+            complexity=complexity[kept],
+            age=age[kept],
+            generation=state.generation + 1,
+            record=min(record, state.record),
+            record_at=state.generation if better else state.record_at,
+        )
         if state.generation - state.record_at > self.patience:
             fresh = self.start(context, rng)
             return replace(fresh, generation=state.generation, record_at=state.generation, hits=state.hits)
@@ -109,9 +116,12 @@ class Evolution:
         shapes = self._admissible(context, migrants)
         extended = np.full(len(shapes), np.median(state.loss))
         return replace(
-            state, members=Batch.concatenate([state.members, shapes]), loss=np.concatenate([state.loss, extended]),
+            state,
+            members=Batch.concatenate([state.members, shapes]),
+            loss=np.concatenate([state.loss, extended]),
             complexity=np.concatenate([state.complexity, context.rules.complexity(shapes)]),
-            age=np.concatenate([state.age, np.zeros(len(shapes), np.int64)]))
+            age=np.concatenate([state.age, np.zeros(len(shapes), np.int64)]),
+        )
 
     def _admissible(self, context: Context, batch: Batch) -> Batch:
         """Shapes that are in the grammar, within the limit, and not without a variable."""
@@ -131,8 +141,7 @@ class Evolution:
     def _survivors(self, loss: np.ndarray, complexity: np.ndarray, age: np.ndarray) -> np.ndarray:
         """The best of each complexity, functions counted once, old ones out."""
         order = np.lexsort((complexity, loss))
-        with np.errstate(divide="ignore"):
-            key = np.round(np.log(loss[order]), 9)
+        key = np.round(np.log(np.maximum(loss[order], 1e-300)), 9)
         distinct = np.diff(key, prepend=np.nan) != 0  # equal losses: the least complex stays
         order = order[distinct]
         levels = np.unique(complexity[order])
@@ -143,4 +152,3 @@ class Evolution:
             young = ranked[(age[ranked] <= self.oldest) | (np.arange(len(ranked)) == 0)]
             kept.append(young[:cap])
         return np.concatenate(kept) if kept else np.zeros(0, np.int64)
-

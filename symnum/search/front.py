@@ -29,6 +29,7 @@ class Candidate:
         snapped: the same formula with constants snapped to exact ones (integers, small rationals, multiples of pi, e,
             sqrt 2) where the loss allows it, else None.
         holdout: loss on the rows held out, or None where none were.
+        reading: the formula simplified for reading, with its fitted constants, or None.
     """
 
     expr: Expr
@@ -36,11 +37,12 @@ class Candidate:
     loss: float
     snapped: Expr | None = None
     holdout: float | None = None
+    reading: Expr | None = None
 
     @property
     def best(self) -> Expr:
-        """The snapped formula where there is one, else the fitted one."""
-        return self.snapped if self.snapped is not None else self.expr
+        """What is shown and predicts: the snapped formula where there is one, else the reading form, else the formula as found."""
+        return next(e for e in (self.snapped, self.reading, self.expr) if e is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,12 @@ class Run:
         return progress
 
     def advance(
-        self, progress: Progress, budget: Budget, executor: Executor, stop: threading.Event, on_round: Callable[[Progress], None],
+        self,
+        progress: Progress,
+        budget: Budget,
+        executor: Executor,
+        stop: threading.Event,
+        on_round: Callable[[Progress], None],
     ) -> tuple[Progress, Status]:
         """Rounds until the budget is spent, the law is exact, nothing is left to try, or `stop` is set."""
         began = time.monotonic() - progress.seconds
@@ -123,7 +128,8 @@ class Run:
                 return progress, status
             jobs = [
                 executor.submit(epoch, search, self.context, state, progress.front, (self.seed, progress.round + 1, i), deadline, stop)
-                for i, (search, state) in enumerate(zip(self.searches, progress.states, strict=True))]
+                for i, (search, state) in enumerate(zip(self.searches, progress.states, strict=True))
+            ]
             epochs = [job.result() for job in jobs]
             front = progress.front
             for e in epochs:
@@ -134,8 +140,15 @@ class Run:
             if exact is None and _is_exact(front, self.context.problem.search.n):
                 exact = (seconds, evaluations)
             progress = Progress(
-                progress.round + 1, front, tuple(e.state for e in epochs), seconds, evaluations,
-                progress.node_rows + sum(e.node_rows for e in epochs), progress.expressions + sum(e.expressions for e in epochs), exact)
+                progress.round + 1,
+                front,
+                tuple(e.state for e in epochs),
+                seconds,
+                evaluations,
+                progress.node_rows + sum(e.node_rows for e in epochs),
+                progress.expressions + sum(e.expressions for e in epochs),
+                exact,
+            )
             on_round(progress)
 
 
@@ -161,7 +174,13 @@ def _ended(progress: Progress, budget: Budget, stop: threading.Event) -> Status 
 
 
 def epoch(
-    search: Search, context: Context, state: Any, front: Front, seed: Sequence[int], deadline: float | None = None, stop: threading.Event | None = None,
+    search: Search,
+    context: Context,
+    state: Any,
+    front: Front,
+    seed: Sequence[int],
+    deadline: float | None = None,
+    stop: threading.Event | None = None,
 ) -> Epoch:
     """A stretch of one search: welcome migrants, then ask, measure and tell a few batches.
 
@@ -184,9 +203,12 @@ def epoch(
         candidates = tuple(c for m in measured for c in m.candidates)
         front = front.merged(candidates)
         out = Epoch(
-            search.tell(context, state, measured[0].batch, measured[0].loss, rng), out.candidates + candidates,
-            out.evaluations + sum(m.evaluations for m in measured), out.node_rows + sum(m.node_rows for m in measured),
-            out.expressions + len(batch) * len(views))
+            search.tell(context, state, measured[0].batch, measured[0].loss, rng),
+            out.candidates + candidates,
+            out.evaluations + sum(m.evaluations for m in measured),
+            out.node_rows + sum(m.node_rows for m in measured),
+            out.expressions + len(batch) * len(views),
+        )
     return out
 
 
@@ -229,13 +251,23 @@ def from_arrays(arrays: dict[str, np.ndarray], context: Context, n_searches: int
             continue
         generation, record_at, hits = arrays[f"{i}/island"].tolist()
         code, arg, value, offset, loss, complexity, age, seen = (
-            arrays[f"{i}/{f}"] for f in ("code", "arg", "value", "offset", "loss", "complexity", "age", "seen"))
+            arrays[f"{i}/{f}"] for f in ("code", "arg", "value", "offset", "loss", "complexity", "age", "seen")
+        )
         members = Batch(recode[code], arg, value, offset, names)
         states.append(Island(members, loss, complexity, age, seen, generation, float(arrays[f"{i}/record"]), record_at, hits))
     measures = arrays["front_measure"].tolist()
     front = Front(floor=context.problem.floor, resolution=context.problem.resolution).merged(
-        Candidate(Expr.parse(text), int(c), loss) for text, (c, loss) in zip(arrays["front_text"].tolist(), measures, strict=True))
+        Candidate(Expr.parse(text), int(c), loss) for text, (c, loss) in zip(arrays["front_text"].tolist(), measures, strict=True)
+    )
     rounds, evaluations, node_rows, expressions = arrays["progress"].tolist()
     exact = arrays["exact_at"].tolist()
     return Progress(
-        rounds, front, tuple(states), float(arrays["seconds"]), evaluations, node_rows, expressions, None if exact[0] < 0 else (exact[0], int(exact[1])))
+        rounds,
+        front,
+        tuple(states),
+        float(arrays["seconds"]),
+        evaluations,
+        node_rows,
+        expressions,
+        None if exact[0] < 0 else (exact[0], int(exact[1])),
+    )

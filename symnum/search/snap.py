@@ -15,13 +15,22 @@ from symnum.search.base import Context
 
 DENOMINATORS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
 LARGEST = 1000  # integers beyond this are not taken for exact
+NOTHING = 1e-8  # constants below this are tried as 0; the loss decides
 CHANCE = 0.01  # admitted probability of a coincidence
 UNIT_BITS = 7  # price of pi, e or a root: the dozen units are a dozen chances of a coincidence, and the rarer kind
 _PI, _E, _SQRT, _MUL = OPS["pi"], OPS["e"], OPS["sqrt"], OPS["mul"]
 UNITS = (  # value, tokens, whether the tokens stand in the denominator
-    (1.0, (), False), (math.pi, (_PI,), False), (1 / math.pi, (_PI,), True), (math.e, (_E,), False), (1 / math.e, (_E,), True),
-    (math.sqrt(2), (2, _SQRT), False), (math.sqrt(3), (3, _SQRT), False), (math.sqrt(math.pi), (_PI, _SQRT), False),
-    (1 / math.sqrt(math.pi), (_PI, _SQRT), True), (1 / math.sqrt(2 * math.pi), (2, _PI, _MUL, _SQRT), True))
+    (1.0, (), False),
+    (math.pi, (_PI,), False),
+    (1 / math.pi, (_PI,), True),
+    (math.e, (_E,), False),
+    (1 / math.e, (_E,), True),
+    (math.sqrt(2), (2, _SQRT), False),
+    (math.sqrt(3), (3, _SQRT), False),
+    (math.sqrt(math.pi), (_PI, _SQRT), False),
+    (1 / math.sqrt(math.pi), (_PI, _SQRT), True),
+    (1 / math.sqrt(2 * math.pi), (2, _PI, _MUL, _SQRT), True),
+)
 
 
 def snapped(context: Context, expr: Expr, loss: float) -> Expr | None:
@@ -67,8 +76,8 @@ def near_exact(value: float) -> list[tuple]:
     >>> [str(Expr(t)) for t in near_exact(-2.0001)], near_exact(1.2345)
     (['-2'], [])
     """
-    if value == 0 or not math.isfinite(value):
-        return [(0,)] if value == 0 else []
+    if abs(value) < NOTHING or not math.isfinite(value):
+        return [(0,)] if abs(value) < NOTHING else []
     found: list[tuple[float, tuple]] = []
     for unit, tokens, inverse in UNITS:
         for q in DENOMINATORS:

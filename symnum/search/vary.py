@@ -27,8 +27,17 @@ def breed(parents: Batch, first: np.ndarray, second: np.ndarray, rules: Rules, m
     """
     capacity = 4 * max_complexity + 64
     code, arg, value, offset = _breed(
-        (parents.code, parents.arg, parents.value, parents.offset), first, second, arities(), rules.arrays, rules.leaf_tokens,
-        rules.operator_codes, max_complexity, capacity, np.uint64(seed))
+        (parents.code, parents.arg, parents.value, parents.offset),
+        first,
+        second,
+        arities(),
+        rules.arrays,
+        rules.leaf_tokens,
+        rules.operator_codes,
+        max_complexity,
+        capacity,
+        np.uint64(seed),
+    )
     return Batch(code, arg, value, offset, parents.names)
 
 
@@ -239,5 +248,3 @@ def _peel(code, offset, arity):
                 continue
             break
     return first, last
-
-

@@ -1,4 +1,4 @@
-"""`evaluate`: expressions on data in one call, on the device asked for."""
+"""`evaluate_all`: expressions on data in one call, on the device asked for."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,15 @@ from symnum.language.batch import Batch
 from symnum.language.expr import Expr
 
 
-def evaluate(
-    expressions: Sequence[Expr | str] | Batch, X, names: Sequence[str] | None = None, *, device: str = "cpu", dtype: str = "float64",
-    jac: bool = False, threads: int | None = None,
+def evaluate_all(
+    expressions: Sequence[Expr | str] | Batch,
+    X,
+    names: Sequence[str] | None = None,
+    *,
+    device: str = "cpu",
+    dtype: str = "float64",
+    jac: bool = False,
+    threads: int | None = None,
 ) -> Values:
     """Values of many expressions at many rows.
 
@@ -24,7 +30,7 @@ def evaluate(
         jac: also the derivatives by the free constants.
         threads: CPU threads; None takes every core.
 
-    >>> evaluate(["x0 + 1", "log(x0)"], [[1.0], [-1.0]]).ok.tolist()
+    >>> evaluate_all(["x0 + 1", "log(x0)"], [[1.0], [-1.0]]).ok.tolist()
     [True, False]
     """
     X = np.asarray(X, dtype)

@@ -1,0 +1,148 @@
+"""Island evolution: what holds after every round, whatever the losses are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symnum.evaluate.cpu import CpuEvaluator
+from symnum.language.batch import Batch
+from symnum.language.expr import Expr
+from symnum.language.grammar import Grammar
+from symnum.language.rules import compile_rules
+from symnum.problem.regression import RegressionProblem
+from symnum.problem.table import as_table
+from symnum.search.base import Context, measure
+from symnum.search.evolve import Evolution, Island
+from symnum.search.front import Front
+from symnum.search.vary import peel
+from symnum.testing import properties
+
+X = np.random.default_rng(0).uniform(0.5, 2.0, (40, 2))
+PROBLEM = RegressionProblem(as_table(X, np.sin(2 * X[:, 0]) * X[:, 1] + X[:, 0] / X[:, 1], ["x", "y"], target="z"))
+CONTEXTS = {
+    name: Context.of(PROBLEM, compile_rules(Grammar.load(name), PROBLEM.names), CpuEvaluator(1), 20) for name in ("elementary", "polynomial")}
+SMALL = Evolution(population=200, oldest=3, patience=5, cache=1 << 10)
+
+
+def rounds(context: Context, search: Evolution, n: int, seed: int, losses=None):
+    """(asked batch, island) of n rounds; losses at random, or what `losses` makes of a batch."""
+    rng = np.random.default_rng(seed)
+    state = search.start(context, rng)
+    for _ in range(n):
+        state, batch = search.ask(context, state, 300, rng)
+        loss = rng.choice([np.nan, np.inf, 0.0, 1.0, 2.0], len(batch)) if losses is None else losses(batch, rng)
+        state = search.tell(context, state, batch, loss, rng)
+        yield batch, state
+
+
+def random_losses(batch: Batch, rng: np.random.Generator) -> np.ndarray:
+    return np.where(rng.random(len(batch)) < 0.1, np.inf, rng.lognormal(size=len(batch)))
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+@pytest.mark.parametrize("losses", [None, random_losses])
+@properties(10)
+@given(seed=st.integers(0, 2**32))
+def test_invariants_of_a_round(name, losses, seed):
+    context, generation = CONTEXTS[name], 0
+    for batch, state in rounds(context, SMALL, 8, seed, losses):
+        asked = context.rules.complexity(batch)
+        assert (asked > 0).all() and (asked <= context.max_complexity).all()
+        generation += 1
+        assert state.generation == generation
+        assert len(state.members) == len(state.loss) == len(state.complexity) == len(state.age)
+        assert len(state.members) <= max(SMALL.population, 4 * len(np.unique(state.complexity)))
+        assert (state.complexity == context.rules.complexity(state.members)).all()
+        assert np.isfinite(state.loss).all() and (state.age >= 0).all()
+        assert len(np.unique(state.loss)) == len(state.loss)
+        leads = [state.loss[state.complexity == c].min() for c in np.unique(state.complexity)]
+        leading = np.isin(state.loss, leads)
+        assert (state.age[~leading] <= SMALL.oldest).all()
+        assert state.record == min(state.loss, default=np.inf) or state.record <= min(state.loss)
+
+
+def test_the_best_of_each_complexity_stays():
+    best: dict[int, float] = {}
+    search = replace(SMALL, patience=100)
+    for batch, state in rounds(CONTEXTS["elementary"], search, 10, 3, random_losses):
+        now = {int(c): float(state.loss[state.complexity == c].min()) for c in np.unique(state.complexity)}
+        assert all(now.get(c, np.inf) <= loss for c, loss in best.items()), len(batch)
+        best = now
+
+
+def test_members_age_and_leave():
+    search = replace(SMALL, patience=100)
+    ages = [state.age.max() for _, state in rounds(CONTEXTS["elementary"], search, 10, 0, random_losses)]
+    assert ages[:3] == [0, 1, 2] and ages[-1] > search.oldest  # leaders of their complexity stay beyond `oldest`
+
+
+def test_a_stagnating_island_starts_afresh():
+    def constant(batch, rng):
+        return np.full(len(batch), 1.0) + np.arange(len(batch)) / 1000
+    states = [state for _, state in rounds(CONTEXTS["elementary"], SMALL, 12, 0, constant)]
+    sizes = [len(s.members) for s in states]
+    empty = sizes.index(0)
+    assert empty == SMALL.patience  # the record is of round 0
+    assert states[empty].record == np.inf and states[empty].record_at == states[empty].generation
+    assert not states[empty].seen.any()
+    assert sizes[empty + 1] > 0 and states[empty + 1].record < np.inf
+
+
+def test_skeletons_are_asked_once_while_remembered():
+    context = CONTEXTS["elementary"]
+    search = replace(SMALL, cache=1 << 16)
+    seen: set[int] = set()
+    again = total = 0
+    state = None
+    for i, (batch, state) in enumerate(rounds(context, search, 8, 1, random_losses)):
+        if i:  # the first round is drawn without a look at the cache
+            hashes = batch.skeleton_hash().tolist()
+            assert len(set(hashes)) == len(hashes)
+            again, total = again + len(seen & set(hashes)), total + len(hashes)
+            seen |= set(hashes)
+    assert again < 0.1 * total and state.hits > 0
+
+
+def test_the_same_seed_gives_the_same_island():
+    def last(seed: int) -> Island:
+        return list(rounds(CONTEXTS["elementary"], SMALL, 4, seed, random_losses))[-1][1]
+    a, b, c = last(5), last(5), last(6)
+    assert a.members.unpack() == b.members.unpack() != c.members.unpack()
+    assert (a.loss == b.loss).all() and (a.seen == b.seen).all() and a.hits == b.hits
+
+
+def test_migrants_are_welcome_in_the_middle():
+    context = CONTEXTS["elementary"]
+    *_, (_, state) = rounds(context, SMALL, 3, 0, random_losses)
+    good = peel(Batch.pack([Expr.parse("sin(x*1.5)*y"), Expr.parse("2.5*(x/y) + 1.0")], PROBLEM.names))
+    foreign = Batch.pack([Expr.parse("erf(x)")], PROBLEM.names)
+    after = SMALL.welcome(context, state, Batch.concatenate([good, foreign]))
+    assert [str(e) for e in after.members.unpack()[-2:]] == ["sin(x*1.5)*y", "x/y"]
+    assert len(after.members) == len(after.loss) == len(after.age) == len(after.complexity) == len(state.members) + 2
+    assert (after.loss[-2:] == np.median(state.loss)).all() and (after.age[-2:] == 0).all()
+    assert (after.complexity[-2:] == context.rules.complexity(good)).all()
+    empty = SMALL.start(context, np.random.default_rng(0))
+    assert SMALL.welcome(context, empty, good) is empty
+    assert SMALL.welcome(context, state, Batch.empty(PROBLEM.names)) is state
+
+
+def test_selection_presses_towards_small_losses():
+    """With true losses the record falls; that is all that evolution is asked for here."""
+    context = CONTEXTS["elementary"]
+
+    def measured(batch, rng):
+        return measure(context, batch, Front()).loss
+    records = [state.record for _, state in rounds(context, Evolution(), 8, 0, measured)]
+    assert records[-1] < 0.6 * records[0] and (np.diff(records) <= 0).all()
+
+
+def test_parents_are_winners():
+    context = CONTEXTS["elementary"]
+    *_, (_, state) = rounds(context, SMALL, 2, 0, random_losses)
+    rng = np.random.default_rng(0)
+    chosen = SMALL._parents(state, 5000, rng)
+    assert state.loss[chosen].mean() < 0.7 * state.loss.mean()
+    assert len(np.unique(state.complexity[chosen])) > 0.5 * len(np.unique(state.complexity))
