@@ -179,7 +179,7 @@ def discover(
         msg = f"the least formula of grammar {grammar.name!r} has complexity {rules.least_of[0]}, more than max_complexity={max_complexity}"
         raise ValueError(msg)
     seed = int(np.random.SeedSequence().entropy % (1 << 32)) if seed is None else int(seed)
-    guesses = tuple(_guess(g, rules.names) for g in guesses)
+    guesses = tuple(form for g in guesses for form in _guess(g, rules.names))
     config = {
         "grammar": str(grammar),
         "grammar_name": grammar.name,
@@ -239,14 +239,14 @@ def _check(time_limit, max_evaluations, max_complexity, selection, threads) -> N
         raise ValueError(msg)
 
 
-def _guess(guess: Expr | str, names: tuple[str, ...]) -> Expr:
-    """A guess with its numbers free to be fitted, integer exponents aside."""
+def _guess(guess: Expr | str, names: tuple[str, ...]) -> tuple[Expr, Expr]:
+    """A guess with its numbers free to be fitted, integer exponents aside, and as it stands: a grammar may have but one of them."""
     expr = Expr.parse(guess) if isinstance(guess, str) else guess
     unknown = [v for v in expr.variables if v not in names]
     if unknown:
         msg = f"the guess {str(expr)!r} uses {', '.join(unknown)}; the columns are {', '.join(names)}"
         raise ValueError(msg)
-    return Expr(tuple(float(t) if isinstance(t, int) and not _is_exponent(expr, i) else t for i, t in enumerate(expr.tokens)))
+    return Expr(tuple(float(t) if isinstance(t, int) and not _is_exponent(expr, i) else t for i, t in enumerate(expr.tokens))), expr
 
 
 def _is_exponent(expr: Expr, i: int) -> bool:

@@ -102,10 +102,11 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
             for k, column in enumerate(targets)
         ]
         self.multi_output_ = y.ndim > 1
+        self._names = tuple(names)
         return self
 
     def _discover(self, X, y, names, weight, units, guesses, k) -> Discovery:
-        table = as_table(X, y, names, weight, target="y" if k is None else f"y{k}", units=_units(units, names))
+        table = as_table(X, y, names, weight, target=_target_name(names, "y" if k is None else f"y{k}"), units=_units(units, names))
         seed = (
             None
             if self.random_state is None
@@ -147,14 +148,14 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         """The front as a DataFrame; a list with several targets."""
         from symnum.report import table
 
-        return self._each(lambda d: table(d.front))
+        return self._each(lambda d: table(d.front, self._names))
 
     def predict(self, X, index: int | None = None) -> np.ndarray:
         """Predictions of the chosen formula, or of row `index` of `equations_`: (rows,) or (rows, targets)."""
         check_is_fitted(self, "discoveries_")
         X = validate_data(self, X, reset=False, dtype=np.float64)
         with np.errstate(all="ignore"):
-            columns = self._each(lambda d: d._pick(index).best(dict(zip(d.names, X.T, strict=True))))
+            columns = self._each(lambda d: d._pick(index).best(dict(zip(self._names, X.T, strict=True))))
         return np.column_stack(columns) if self.multi_output_ else columns
 
     def sympy(self, index: int | None = None):
@@ -167,7 +168,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
 
     def torch(self, index: int | None = None):
         """The formula as a torch module on (rows, features) whose parameters are its free constants; a list with several targets."""
-        return self._each(lambda d: d._pick(index).best.torch(d.names))
+        return self._each(lambda d: d._pick(index).best.torch(self._names))
 
     def _each(self, f):
         found = self.discovery_
@@ -208,6 +209,13 @@ def _column_names(X) -> list[str] | None:
     """The names of a DataFrame's columns, as scikit-learn takes them: only where all are text."""
     columns = getattr(X, "columns", None)
     return [str(c) for c in columns] if columns is not None and all(isinstance(c, str) for c in columns) else None
+
+
+def _target_name(names, wanted: str) -> str:
+    """The target's name, which no column has."""
+    while wanted in names:
+        wanted += "_"
+    return wanted
 
 
 def _checked_weight(weight, rows: int) -> np.ndarray:

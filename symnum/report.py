@@ -3,25 +3,44 @@
 Both take a finished discovery by its public attributes and know nothing of how it came about.
 """
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from symnum.callbacks import abbreviate, equation
+from symnum.language.expr import Expr
 from symnum.search.front import Candidate, Front
 
 STYLE = "font-variant-numeric: tabular-nums; text-align: right; padding: 0 1em 0 0"
 
 
-def table(front: Front) -> "Any":
+def table(front: Front, names: Sequence[str]) -> "Any":
     """The front as a pandas DataFrame: complexity, loss, score, equation, sympy_format, lambda_format.
 
-    `lambda_format` maps an array (rows, features) whose columns are the features, or a mapping of columns, to predictions.
+    `lambda_format` maps an array (rows, features) whose columns are `names`, or a mapping of columns, to predictions.
     """
     import pandas as pd
 
     columns = ["complexity", "loss", "score", "equation", "sympy_format", "lambda_format"]
-    rows = [(c.complexity, c.loss, score, str(c.best), _sympy(c), c.best.__call__) for c, score in zip(front, front.scores, strict=True)]
+    names = tuple(names)
+    rows = [
+        (c.complexity, c.loss, score, str(c.best), _sympy(c), partial(predicted, c.best, names))
+        for c, score in zip(front, front.scores, strict=True)
+    ]
     return pd.DataFrame(rows, columns=columns)
+
+
+def predicted(expr: Expr, names: tuple[str, ...], X) -> np.ndarray:
+    """The formula's values (rows,) on an array (rows, features) whose columns are `names`, or on columns by name.
+
+    >>> predicted(Expr.parse("`a b`*2"), ("other", "a b"), [[0, 1.5], [0, 2.5]])
+    array([3., 5.])
+    """
+    by_name = X if isinstance(X, Mapping) or hasattr(X, "columns") else dict(zip(names, np.asarray(X, float).T, strict=True))
+    return expr(by_name)
 
 
 def _sympy(candidate: Candidate):

@@ -93,16 +93,17 @@ def test_a_stagnating_island_starts_afresh():
 
 def test_skeletons_are_asked_once_while_remembered():
     context = CONTEXTS["elementary"]
-    search = replace(SMALL, cache=1 << 16)
+    search = replace(SMALL, cache=1 << 16, patience=100)
     seen: set[int] = set()
     again = total = 0
-    state = None
-    for i, (batch, state) in enumerate(rounds(context, search, 8, 1, random_losses)):
-        if i:  # the first round is drawn without a look at the cache
-            hashes = batch.skeleton_hash().tolist()
+    state, bred = None, False
+    for batch, state in rounds(context, search, 8, 1, random_losses):
+        hashes = batch.skeleton_hash().tolist()
+        if bred:
             assert len(set(hashes)) == len(hashes)
             again, total = again + len(seen & set(hashes)), total + len(hashes)
             seen |= set(hashes)
+        bred = len(state.members) >= 50  # before that, shapes are drawn without a look at the cache
     assert again < 0.1 * total and state.hits > 0
 
 

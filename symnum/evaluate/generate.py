@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from symnum.evaluate.cpu import LANES
 from symnum.evaluate.vector import RANGE
 from symnum.language.ops import BUILTIN, Op
 
@@ -63,17 +64,25 @@ def _derivative(op: Op, k: int, dtype: str) -> str:
 
 
 def _repair(op: Op, dtype: str) -> str:
-    """Finite angles outside the branch-free range are redone by libm; the test is a loop of its own, so that both vectorise."""
+    """Finite angles outside the branch-free range are redone by libm.
+
+    One vector test per block, then per 16 rows: LLVM would make a single loop of tests and calls slower than the calls.
+    """
     if op.name not in ("sin", "cos", "tan"):
         return ""
+    far = f"(abs(w[a_ + j]) > T({RANGE[op.name][dtype]!r})) & (abs(w[a_ + j]) < T(math.inf))"
     return f"""
         far = False
         for j in range(n):
-            far |= (abs(w[a_ + j]) > T({RANGE[op.name][dtype]!r})) & (abs(w[a_ + j]) < T(math.inf))
-        if far:
-            for j in range(n):
-                if T({RANGE[op.name][dtype]!r}) < abs(w[a_ + j]) < T(math.inf):
-                    w[d_ + j] = math.{op.name}(w[a_ + j])"""
+            far |= {far}
+        for start in range(types.uint64(0), n if far else types.uint64(0), types.uint64({LANES})):
+            far = False
+            for j in range(start, start + types.uint64({LANES})):
+                far |= {far}
+            if far:
+                for j in range(start, start + types.uint64({LANES})):
+                    if {far}:
+                        w[d_ + j] = math.{op.name}(w[a_ + j])"""
 
 
 def _function(name: str, dtype: str, doc: str, bodies: list[tuple[Op, str]], form: int) -> str:

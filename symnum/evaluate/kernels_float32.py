@@ -108,22 +108,30 @@ def step_float32(op, pointer, d_, g_, y_, a_, b_, n, user):
             w[d_ + j] = sin(a)
         far = False
         for j in range(n):
-            far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
-        if far:
-            for j in range(n):
-                if T(1000000000000.0) < abs(w[a_ + j]) < T(math.inf):
-                    w[d_ + j] = math.sin(w[a_ + j])
+            far |= (abs(w[a_ + j]) > T(100000.0)) & (abs(w[a_ + j]) < T(math.inf))
+        for start in range(types.uint64(0), n if far else types.uint64(0), types.uint64(16)):
+            far = False
+            for j in range(start, start + types.uint64(16)):
+                far |= (abs(w[a_ + j]) > T(100000.0)) & (abs(w[a_ + j]) < T(math.inf))
+            if far:
+                for j in range(start, start + types.uint64(16)):
+                    if (abs(w[a_ + j]) > T(100000.0)) & (abs(w[a_ + j]) < T(math.inf)):
+                        w[d_ + j] = math.sin(w[a_ + j])
     elif op == 21:
         for j in range(n):  # cos
             a = w[a_ + j]
             w[d_ + j] = cos(a)
         far = False
         for j in range(n):
-            far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
-        if far:
-            for j in range(n):
-                if T(1000000000000.0) < abs(w[a_ + j]) < T(math.inf):
-                    w[d_ + j] = math.cos(w[a_ + j])
+            far |= (abs(w[a_ + j]) > T(100000.0)) & (abs(w[a_ + j]) < T(math.inf))
+        for start in range(types.uint64(0), n if far else types.uint64(0), types.uint64(16)):
+            far = False
+            for j in range(start, start + types.uint64(16)):
+                far |= (abs(w[a_ + j]) > T(100000.0)) & (abs(w[a_ + j]) < T(math.inf))
+            if far:
+                for j in range(start, start + types.uint64(16)):
+                    if (abs(w[a_ + j]) > T(100000.0)) & (abs(w[a_ + j]) < T(math.inf)):
+                        w[d_ + j] = math.cos(w[a_ + j])
     elif op == 22:
         for j in range(n):  # tan
             a = w[a_ + j]
@@ -131,10 +139,14 @@ def step_float32(op, pointer, d_, g_, y_, a_, b_, n, user):
         far = False
         for j in range(n):
             far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
-        if far:
-            for j in range(n):
-                if T(1000000000000.0) < abs(w[a_ + j]) < T(math.inf):
-                    w[d_ + j] = math.tan(w[a_ + j])
+        for start in range(types.uint64(0), n if far else types.uint64(0), types.uint64(16)):
+            far = False
+            for j in range(start, start + types.uint64(16)):
+                far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
+            if far:
+                for j in range(start, start + types.uint64(16)):
+                    if (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf)):
+                        w[d_ + j] = math.tan(w[a_ + j])
     elif op == 23:
         for j in range(n):  # asin
             a = w[a_ + j]

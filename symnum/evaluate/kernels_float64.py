@@ -109,10 +109,14 @@ def step_float64(op, pointer, d_, g_, y_, a_, b_, n, user):
         far = False
         for j in range(n):
             far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
-        if far:
-            for j in range(n):
-                if T(1000000000000.0) < abs(w[a_ + j]) < T(math.inf):
-                    w[d_ + j] = math.sin(w[a_ + j])
+        for start in range(types.uint64(0), n if far else types.uint64(0), types.uint64(16)):
+            far = False
+            for j in range(start, start + types.uint64(16)):
+                far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
+            if far:
+                for j in range(start, start + types.uint64(16)):
+                    if (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf)):
+                        w[d_ + j] = math.sin(w[a_ + j])
     elif op == 21:
         for j in range(n):  # cos
             a = w[a_ + j]
@@ -120,10 +124,14 @@ def step_float64(op, pointer, d_, g_, y_, a_, b_, n, user):
         far = False
         for j in range(n):
             far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
-        if far:
-            for j in range(n):
-                if T(1000000000000.0) < abs(w[a_ + j]) < T(math.inf):
-                    w[d_ + j] = math.cos(w[a_ + j])
+        for start in range(types.uint64(0), n if far else types.uint64(0), types.uint64(16)):
+            far = False
+            for j in range(start, start + types.uint64(16)):
+                far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
+            if far:
+                for j in range(start, start + types.uint64(16)):
+                    if (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf)):
+                        w[d_ + j] = math.cos(w[a_ + j])
     elif op == 22:
         for j in range(n):  # tan
             a = w[a_ + j]
@@ -131,10 +139,14 @@ def step_float64(op, pointer, d_, g_, y_, a_, b_, n, user):
         far = False
         for j in range(n):
             far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
-        if far:
-            for j in range(n):
-                if T(1000000000000.0) < abs(w[a_ + j]) < T(math.inf):
-                    w[d_ + j] = math.tan(w[a_ + j])
+        for start in range(types.uint64(0), n if far else types.uint64(0), types.uint64(16)):
+            far = False
+            for j in range(start, start + types.uint64(16)):
+                far |= (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf))
+            if far:
+                for j in range(start, start + types.uint64(16)):
+                    if (abs(w[a_ + j]) > T(1000000000000.0)) & (abs(w[a_ + j]) < T(math.inf)):
+                        w[d_ + j] = math.tan(w[a_ + j])
     elif op == 23:
         for j in range(n):  # asin
             a = w[a_ + j]

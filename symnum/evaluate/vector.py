@@ -20,8 +20,8 @@ intervals named beside them), rounded to double; `err` is the relative error of 
 No fast-math flag is assumed, and none is inherited: the error-free sums would not survive
 contraction of a product into them, so every function is compiled with fastmath=False and asks
 for fma explicitly (on a processor without fma that is a slow, still correct, library call).
-Errors stay below 2 ulp inside RANGE, but for float64 tanh below 0.55 (2.4), tan (3) and asin
-(2.1): experiments/vector measures them.  A kernel that calls `bits.wide()` gets 512-bit code.
+Errors stay below 2 ulp inside RANGE, but for float64 tan (3) and asin (2.1):
+experiments/vector measures them.  A kernel that calls `bits.wide()` gets 512-bit code.
 
 erf, gamma, lgamma call libm and do not vectorise.
 """
@@ -53,7 +53,7 @@ from .bits import (
 # stays inside the fitted interval) and n itself be exact in the low bits of MAGIC_INT64 + n.
 # Outside, infinities included, the caller repairs elements with math.sin / cos / tan.
 _TRIG = {"float32": 1e12, "float64": 1e12}
-RANGE = {"sin": dict(_TRIG), "cos": dict(_TRIG), "tan": dict(_TRIG)}
+RANGE = {"sin": _TRIG | {"float32": 1e5}, "cos": _TRIG | {"float32": 1e5}, "tan": _TRIG}
 
 _f32, _f64 = np.float32, np.float64
 _INF32, _NAN32, _ONE32, _ZERO32 = _f32(np.inf), _f32(np.nan), _f32(1), _f32(0)
@@ -103,12 +103,11 @@ def _log64(x):
 # sin and cos reduce modulo pi, not pi/2: one longer polynomial costs less than two and a select.
 # fma(-n, K.PI1, x) is exact, so the remainder keeps its relative accuracy next to the zeros.
 def _sin32(x):
-    d = _f64(x)
-    t = fma(d, K.INV_PI, MAGIC_INT64)
-    n = t - MAGIC_INT64
-    r = _f32(flip(fma(-n, K.PI2, fma(-n, K.PI1, d)), t))
+    t = fma(x, K.INV_PI32, K.MAGIC32)
+    n = t - K.MAGIC32
+    r = fma(-n, K.PI3_32, fma(-n, K.PI2_32, fma(-n, K.PI1_32, x)))
     z = r * r
-    return copysign(fma(r * z, poly(z, K.SIN32), r), r)  # copysign: the sum turns -0 into +0
+    return flip(copysign(fma(r * z, poly(z, K.SIN32), r), r), t)
 
 
 def _sin64(x):
@@ -120,12 +119,11 @@ def _sin64(x):
 
 
 def _cos32(x):  # cos x = (-1)^j sin((j + 1/2) pi - x)
-    d = _f64(x)
-    t = fma(d, K.INV_PI, -0.5) + MAGIC_INT64
-    n = (t - MAGIC_INT64) + 0.5
-    r = _f32(flip(fma(n, K.PI2, fma(n, K.PI1, -d)), t))
+    t = fma(x, K.INV_PI32, _f32(-0.5)) + K.MAGIC32
+    n = (t - K.MAGIC32) + _f32(0.5)
+    r = fma(n, K.PI3_32, fma(n, K.PI2_32, fma(n, K.PI1_32, -x)))
     z = r * r
-    return fma(r * z, poly(z, K.SIN32), r)
+    return flip(fma(r * z, poly(z, K.SIN32), r), t)
 
 
 def _cos64(x):
@@ -147,8 +145,7 @@ def _tan64(x):  # n odd: -cos/sin of the remainder
     return where(odd, -c, s) / where(odd, s, c)
 
 
-# tanh a = E/(E + 2), E = e^2a - 1; for E > 2 as 1 - 2/(E + 2), which halves the error.  In
-# float32 an odd polynomial serves below that: it is cheap there, and one ulp better.
+# tanh a = 1 - 2/(e^2a + 1), and an odd polynomial below 0.55, where that would cancel.
 def _tanh32(x):
     a = fabs(x)
     u = where(a > _f32(10), _f32(20), a + a)
@@ -172,11 +169,9 @@ def _tanh64(x):
     n = t - MAGIC_EXP64
     r = fma(-n, K.LN2_LO, fma(-n, K.LN2, u))
     s1, s2 = pow2_halves(t)
-    s = s1 * s2
-    e = fma(s, fma(r * r, poly(r, K.EXPM64), r), s - 1.0)
-    big = e > 2.0
-    q = where(big, 2.0, e) / (e + 2.0)
-    return copysign(where(big, 1.0 - q, q), x)
+    z = a * a
+    y = where(a < 0.55, fma(a * z, poly(z, K.TANH64), a), 1.0 - 2.0 / fma(s1 * s2, poly(r, K.EXP64), 1.0))
+    return copysign(y, x)
 
 
 # pow: x^y = exp(y log|x|).  The selects: log 0 = -inf, log inf = inf, NaN kept; exponent 0 for

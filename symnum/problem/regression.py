@@ -126,12 +126,12 @@ class RegressionProblem:
 
     @cached_property
     def loss_scale(self) -> float:
-        """From the kernels' normalised weights back to the mean loss in the user's units."""
-        _, y, weight = self._scaled
-        power = 1.0 if self.loss.kind in (1, 4) else 2.0
-        base = self.loss.name.partition(":")[0]
-        units = 1.0 if base == "relative" else self.scale[1] ** power
-        return float(weight[self._split[0]].sum() / self._weight[self._split[0]].sum() * units)
+        """From the kernels' normalised weights back to the mean loss.
+
+        In the target's units; where the target is scaled, in units of its power of ten (its square may leave float64).
+        """
+        train = self._split[0]
+        return float(self._scaled[2][train].sum() / self._weight[train].sum())
 
     @cached_property
     def floor(self) -> float:
@@ -147,7 +147,7 @@ class RegressionProblem:
             return self.floor
         train = self._split[0]
         step = decimal_step(self.table.y[train]) / self.scale[1]  # uniform within a step: variance step²/12
-        return max(self.floor, float(self._scaled[2][train].mean() * step**2 / 12 / self._weight[train].mean() * self.scale[1] ** 2))
+        return max(self.floor, float(self._scaled[2][train].mean() * step**2 / 12 / self._weight[train].mean()))
 
     def views(self, operators: Iterable[Op]) -> tuple[str, ...]:
         """Names of unary operators g under which the target may be looked at: y = g(f) is searched as g⁻¹(y) = f."""
@@ -198,7 +198,7 @@ class RegressionProblem:
         out = expr.substitute(moved) if moved else expr
         if target != 1.0:
             out = out * Expr.const(float(target))
-        return out.simplify() if out is not expr else expr
+        return out  # as it is: simplifying would join powers of ten that only together leave float64
 
     def holdout_loss(self, expr: Expr) -> float | None:
         """Mean squared error (or the user's loss) on the held-out rows, None where there are none."""
@@ -207,7 +207,7 @@ class RegressionProblem:
             return None
         with np.errstate(all="ignore"):
             p, y = expr(dict(zip(self.names, self.table.X[test].T, strict=True))), self.table.y[test]
-            rows = self.loss.function(y, p) if self.loss.function is not None else (p - y) ** 2
+            rows = self.loss.function(y, p) if self.loss.function is not None else ((p - y) / self.scale[1]) ** 2
         return float(np.average(rows, weights=self._weight[test]))
 
     def verify(self, expr: Expr) -> Verdict:

@@ -64,7 +64,7 @@ class Enumeration:
                 self._consumed += 1
         item = next(self._stream, None)
         if item is None:
-            return replace(state, finished=True, exhausted=state.level), Batch.empty(context.rules.names)
+            return replace(state, finished=True), Batch.empty(context.rules.names)
         batch, level = item
         self._consumed += 1
         return replace(state, chunks=state.chunks + 1, level=level, exhausted=level - 1), batch
@@ -76,12 +76,12 @@ class Enumeration:
         return state
 
     def _chunks(self, context: Context) -> Iterator[tuple[Batch, int]]:
-        """New functions of the start symbol with their complexity, `BATCH` at a time."""
+        """New functions of the start symbol with their complexity, `BATCH` at a time; last nothing, with the level not entered."""
         library = _Library(context)
         told, waiting = np.zeros(0, np.uint64), Batch.empty(context.rules.names)
         for level in range(1, context.max_complexity + 1):
             if library.planned(level) > 8 * self.most or library.count > self.most:
-                return
+                break
             for slot, batch in library.build(level):
                 if not library.reaches_start(slot):
                     continue
@@ -98,6 +98,9 @@ class Enumeration:
             if len(waiting):
                 yield waiting, level
                 waiting = Batch.empty(context.rules.names)
+        else:
+            level = context.max_complexity + 1
+        yield Batch.empty(context.rules.names), level
 
 
 class _Library:

@@ -38,6 +38,7 @@ class Status(Enum):
     TIME = "the time limit was reached"
     EVALUATIONS = "the evaluation limit was reached"
     EXHAUSTED = "every function of the grammar up to the size limit was tried"
+    FULL = "the enumeration's memory is full; larger formulas were not tried"
     INTERRUPTED = "the run was interrupted; the front so far is kept"
 
 
@@ -123,7 +124,7 @@ class Run:
         began = time.monotonic() - progress.seconds
         deadline = None if budget.seconds is None else began + budget.seconds
         while True:
-            status = _ended(progress, budget, stop)
+            status = _ended(progress, budget, stop, self.context.max_complexity)
             if status is not None:
                 return progress, status
             jobs = [
@@ -157,7 +158,8 @@ def _is_exact(front: Front, rows: int) -> bool:
     return len(front) > 0 and front[-1].loss <= front.floor and front.choose("best", rows) == len(front) - 1
 
 
-def _ended(progress: Progress, budget: Budget, stop: threading.Event) -> Status | None:
+def _ended(progress: Progress, budget: Budget, stop: threading.Event, most: int) -> Status | None:
+    """Why the run ends here, or None; `most` is the largest complexity."""
     if stop.is_set():
         return Status.INTERRUPTED
     if progress.exact_at is not None:  # a while longer: a simpler formula may be exact as well
@@ -169,7 +171,7 @@ def _ended(progress: Progress, budget: Budget, stop: threading.Event) -> Status 
     if budget.seconds is not None and progress.seconds >= budget.seconds:
         return Status.TIME if progress.exact_at is None else Status.EXACT
     if progress.round and all(isinstance(s, Cursor) and s.finished for s in progress.states):
-        return Status.EXHAUSTED
+        return Status.EXHAUSTED if progress.exhausted == most else Status.FULL
     return None
 
 
