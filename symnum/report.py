@@ -97,5 +97,6 @@ def _mathml(target: str, candidate: Candidate) -> str:
         return escape(equation(target, candidate))
     from sympy import Eq, Float, Symbol, mathml
 
-    short = expression.xreplace({f: Float(f, 5) for f in expression.atoms(Float)})
-    return f"<math>{mathml(Eq(Symbol(target), short, evaluate=False), printer='presentation')}</math>"
+    safe = {s: Symbol(escape(s.name), real=True) for s in expression.free_symbols}  # sympy writes names as they are
+    short = expression.xreplace({f: Float(f, 5) for f in expression.atoms(Float)} | safe)
+    return f"<math>{mathml(Eq(Symbol(escape(target)), short, evaluate=False), printer='presentation')}</math>"

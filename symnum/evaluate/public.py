@@ -49,5 +49,4 @@ def evaluate_all(
     from symnum.evaluate.torch import TorchEvaluator
 
     evaluator = TorchEvaluator(device, getattr(torch, dtype))
-    y, ok = evaluator.values(batch, X)
-    return Values(y, ok, evaluator.jacobian(batch, X) if jac else None)
+    return evaluator.jacobian(batch, X) if jac else evaluator.values(batch, X)

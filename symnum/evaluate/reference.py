@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from symnum.evaluate.values import Values
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr, operator_functions
 from symnum.language.ops import Op
@@ -67,7 +68,7 @@ def _leaf(token, table: Mapping[str, np.ndarray]):
         return np.float64(np.inf if token > 0 else -np.inf)
 
 
-def values(batch: Batch, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def values(batch: Batch, X: np.ndarray) -> Values:
     """Evaluate a batch on the columns `batch.names` of X.
 
     Args:
@@ -86,7 +87,7 @@ def values(batch: Batch, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(all="ignore"):
         for i, expr in enumerate(batch.unpack()):
             y[i] = expr.fold(lambda t: _leaf(t, table), lambda op, a: _numpy(op)(*a))
-    return y, np.isfinite(y).all(axis=1)
+    return Values(y, np.isfinite(y).all(axis=1))
 
 
 def values_mpmath(expr: Expr, columns: Mapping[str, object], digits: int = 50):

@@ -5,9 +5,11 @@ One torch call per distinct subexpression of an expression.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import torch
 
+from symnum.evaluate.values import Values
 from symnum.language.batch import Batch
 from symnum.language.export import shared
 from symnum.language.expr import Expr, operator_functions
@@ -36,7 +38,7 @@ class TorchEvaluator:
         """The data (rows, features) as a tensor of this evaluator."""
         return torch.as_tensor(X, dtype=self.dtype, device=self.device)
 
-    def values(self, batch: Batch, X) -> tuple[torch.Tensor, torch.Tensor]:
+    def values(self, batch: Batch, X) -> Values:
         """y (P, rows) and ok (P,): all rows are finite."""
         columns = self.columns(X)
         table = dict(zip(batch.names, columns.T, strict=True))
@@ -44,10 +46,10 @@ class TorchEvaluator:
         with torch.no_grad():
             for i, expr in enumerate(batch.unpack()):
                 y[i] = _run(shared(expr), table, iter(self.columns(expr.constants)))
-        return y, torch.isfinite(y).all(dim=1)
+        return Values(y, torch.isfinite(y).all(dim=1))
 
-    def jacobian(self, batch: Batch, X) -> torch.Tensor:
-        """dy/dconstant (P, rows, K), K the largest number of free constants; zero beyond an expression's own."""
+    def jacobian(self, batch: Batch, X) -> Values:
+        """Values with jac (P, rows, K), the derivatives by the free constants; zero beyond an expression's own."""
         columns = self.columns(X)
         table = dict(zip(batch.names, columns.T, strict=True))
         out = columns.new_zeros(len(batch), len(columns), int(batch.n_constants.max(initial=0)))
@@ -60,10 +62,10 @@ class TorchEvaluator:
                 return _run(plan, table, iter(c.unbind())).expand(len(columns))
 
             out[i, :, : len(expr.constants)] = torch.func.jacfwd(run)(self.columns(expr.constants))
-        return out
+        return replace(self.values(batch, X), jac=out)
 
 
-def values(batch: Batch, X, device: str = "cpu", dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
+def values(batch: Batch, X, device: str = "cpu", dtype: torch.dtype = torch.float64) -> Values:
     """y (P, rows) and ok (P,) of a batch on X (rows, features)."""
     return TorchEvaluator(device, dtype).values(batch, X)
 

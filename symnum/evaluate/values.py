@@ -1,12 +1,13 @@
 """What every evaluator returns."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Values of P expressions at N rows.
+    """Values of P expressions at N rows; unpacks as `y, ok`. Arrays of numpy or of torch, as the evaluator's.
 
     Attributes:
         y: (P, N) values.
@@ -17,3 +18,6 @@ class Values:
     y: Any
     ok: Any
     jac: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.y, self.ok))

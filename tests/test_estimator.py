@@ -1,0 +1,293 @@
+"""The scikit-learn estimator: its contract, the company of other tools, names, several targets, and all the ways to look at it."""
+
+import pickle
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from symnum import Discovery, Expr, SymbolicRegressor, regress
+from symnum.testing import TOL, close
+
+RNG = np.random.default_rng(0)
+X = RNG.uniform(0.5, 3, (60, 3))
+Y = 2.5 * X[:, 0] * X[:, 1] + X[:, 2]
+NOISY = np.sin(2 * X[:, 0]) * X[:, 1] + 0.1 * RNG.normal(size=60)
+NAMES = ["größe in m", "sin", "a`b"]
+
+FAILING: dict[str, str] = {}  # check of scikit-learn -> why it must fail; none has to
+
+
+def model(**kwargs) -> SymbolicRegressor:
+    return SymbolicRegressor(**{"time_limit": None, "max_evaluations": 50_000, "max_complexity": 15, "random_state": 0, "n_jobs": 2} | kwargs)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> SymbolicRegressor:
+    return model(grammar="arithmetic").fit(X, Y)
+
+
+@pytest.fixture(scope="module")
+def noisy() -> SymbolicRegressor:
+    return model().fit(X, NOISY)
+
+
+# the contract ---------------------------------------------------------------------------------------------------------------
+@parametrize_with_checks(
+    [SymbolicRegressor(time_limit=None, max_evaluations=2000, random_state=0, n_jobs=1)], expected_failed_checks=lambda estimator: FAILING)
+def test_the_contract_of_scikit_learn(estimator, check):
+    with np.errstate(all="warn"):
+        check(estimator)
+
+
+def test_parameters_are_kept_as_they_are():
+    kwargs = {"grammar": "physics", "loss": "huber:0.5", "run_dir": None, "callbacks": (), "holdout": 0.1}
+    one = model(**kwargs)
+    assert clone(one).get_params() == one.get_params()
+    assert {k: one.get_params()[k] for k in kwargs} == kwargs
+    fitted = clone(one).set_params(grammar="arithmetic", max_evaluations=2000).fit(X, Y)
+    assert not hasattr(clone(fitted), "discoveries_")
+
+
+# in company -----------------------------------------------------------------------------------------------------------------
+def test_a_fitted_model_is_pickled(fitted, noisy):
+    for one in (fitted, noisy, model(max_evaluations=2000, grammar="arithmetic").fit(X, np.column_stack([Y, NOISY]))):
+        again = pickle.loads(pickle.dumps(one))
+        assert (again.predict(X) == one.predict(X)).all()
+        assert repr(again) == repr(one)
+    assert pickle.loads(pickle.dumps(model())).get_params() == model().get_params()
+
+
+def test_grid_search_over_complexity():
+    grid = GridSearchCV(model(grammar="arithmetic", max_evaluations=20_000), {"max_complexity": [1, 3, 9]}, cv=3).fit(X, Y)
+    assert grid.best_params_ == {"max_complexity": 9}
+    assert grid.best_score_ == pytest.approx(1.0, abs=TOL["zero"])
+    scores = grid.cv_results_["mean_test_score"]
+    assert scores[0] < scores[1] < scores[2]
+
+
+def test_in_a_pipeline():
+    pipeline = make_pipeline(StandardScaler(), model(grammar="arithmetic"))
+    pipeline.fit(X, Y)
+    assert pipeline.score(X, Y) > 1 - 1e-9  # the law survives an affine change of columns
+    assert cross_val_score(pipeline, X, Y, cv=3).min() > 1 - 1e-6
+
+
+# data -----------------------------------------------------------------------------------------------------------------------
+def test_names_of_a_data_frame():
+    frame = pd.DataFrame(X, columns=NAMES)
+    one = model(grammar="arithmetic").fit(frame, Y)
+    assert one.feature_names_in_.tolist() == NAMES
+    assert one.discovery_.names == tuple(NAMES)
+    assert close(one.predict(frame), Y, "sympy").all()
+    text = str(one.discovery_.best.best)
+    assert "`größe in m`" in text and "`sin`" in text and Expr.parse(text) == one.discovery_.best.best
+    assert {s.name for s in one.sympy().free_symbols} == set(NAMES)
+    assert one.latex() and one._repr_html_()
+    with pytest.warns(UserWarning, match="feature names"):
+        assert close(one.predict(X), Y, "sympy").all()
+    with pytest.raises(ValueError, match="feature names"):
+        one.predict(frame[NAMES[::-1]])
+
+
+@pytest.mark.parametrize("names", [["y", "x", "target"], ["y_", "y", "y0"], ["x1", "x0", "x2"], ["e", "pi", "nan"]])
+def test_names_that_could_collide(names):
+    frame = pd.DataFrame(X, columns=names)
+    one = model(grammar="arithmetic").fit(frame, Y)
+    assert close(one.predict(frame), Y, "sympy").all()
+    assert one.discovery_.target not in names
+    for f in one.equations_.lambda_format:
+        assert f(X) == pytest.approx(f(frame), rel=TOL["float64"])
+    assert close(one.equations_.lambda_format.iloc[-1](X), one.predict(frame, index=-1)).all()
+
+
+def test_several_targets():
+    targets = np.column_stack([Y, X[:, 0] / X[:, 1]])
+    one = model(grammar="arithmetic").fit(X, targets)
+    assert one.predict(X).shape == (60, 2)
+    assert close(one.predict(X), targets, "sympy").all()
+    assert len(one.discovery_) == len(one.equations_) == len(one.latex()) == len(one.sympy()) == len(one.torch()) == 2
+    assert one.score(X, targets) == pytest.approx(1.0, abs=TOL["zero"])
+    assert repr(one).count(">>>>") == 2 and "y0 = " in repr(one) and "y1 = " in repr(one)
+    column = model(grammar="arithmetic").fit(X, targets[:, :1])
+    assert column.predict(X).shape == (60, 1)
+
+
+def test_weights_choose_whose_law_it_is():
+    y = np.where(np.arange(60) < 30, 2 * X[:, 0], X[:, 1])
+    first, second = (model(grammar="arithmetic", holdout=0).fit(X, y, sample_weight=w) for w in (np.arange(60) < 30, np.arange(60) >= 30))
+    assert close(first.predict(X), 2 * X[:, 0], "sympy").all()
+    assert close(second.predict(X), X[:, 1], "sympy").all()
+    equal = model(grammar="arithmetic").fit(X, NOISY, sample_weight=np.full(60, 3.0))
+    assert close(equal.predict(X), model(grammar="arithmetic").fit(X, NOISY).predict(X), "sympy").all()
+    with pytest.raises(ValueError, match="weights"):
+        model().fit(X, Y, sample_weight=np.full(60, -1.0))
+
+
+def test_constant_columns_are_no_obstacle():
+    wide = np.column_stack([np.full(60, 9.81), X[:, 0], np.zeros(60), X[:, 1:]])
+    one = model(grammar="arithmetic").fit(wide, Y)
+    assert one.discovery_.names == ("x1", "x3", "x4")
+    assert close(one.predict(wide), Y, "sympy").all()
+    import torch
+
+    assert close(one.torch()(torch.as_tensor(wide)).detach().numpy(), Y, "sympy").all()
+    assert close(one.equations_.lambda_format.iloc[-1](wide), one.predict(wide, index=-1)).all()
+
+
+@pytest.mark.parametrize(("x", "y", "words"), [
+    (X[:1], Y[:1], "(?i)one sample|1 sample"),
+    (np.where(X > 2.9, np.nan, X), Y, "NaN"),
+    (X, np.where(Y > 10, np.inf, Y), "infinity"),
+    (X[:10], Y, "inconsistent numbers of samples"),
+    (np.zeros((60, 0)), Y, "0 feature"),
+])
+def test_data_that_cannot_be_used(x, y, words):
+    with pytest.raises(ValueError, match=words):
+        model().fit(x, y)
+
+
+@pytest.mark.parametrize("random_state", [None, 3, np.int64(3), np.random.RandomState(3), np.random.default_rng(3)])
+def test_random_states(random_state):
+    one = model(grammar="arithmetic", max_evaluations=2000, random_state=random_state).fit(X, NOISY)
+    assert one.discovery_.seed >= 0
+    if isinstance(random_state, int | np.int64):
+        assert one.discovery_.seed == 3
+
+
+@pytest.mark.slow
+def test_a_million_rows():
+    x = RNG.uniform(0.5, 3, (1_000_000, 2))
+    one = model(time_limit=20).fit(x, np.sqrt(x[:, 0]) * x[:, 1])
+    assert one.score(x, np.sqrt(x[:, 0]) * x[:, 1]) == pytest.approx(1.0, abs=TOL["zero"])
+
+
+# what was found -------------------------------------------------------------------------------------------------------------
+def test_the_law(fitted):
+    assert close(fitted.predict(X), Y, "sympy").all() and fitted.score(X, Y) == pytest.approx(1, abs=TOL["zero"])
+    assert isinstance(fitted.discovery_, Discovery)
+    assert str(fitted.sympy()) == "5*x0*x1/2 + x2"
+    assert fitted.n_features_in_ == 3
+
+
+def test_the_table_of_equations(noisy):
+    table = noisy.equations_
+    assert list(table.columns) == ["complexity", "loss", "score", "equation", "sympy_format", "lambda_format"]
+    assert table.complexity.is_monotonic_increasing and table.loss.is_monotonic_decreasing and len(table) > 2
+    for i, row in table.iterrows():
+        wanted = noisy.predict(X, index=i)
+        assert close(Expr.parse(row.equation)(X), wanted).all()
+        assert (row.lambda_format(X) == wanted).all()
+        assert (row.lambda_format({f"x{j}": X[:, j] for j in range(3)}) == wanted).all()
+        values = {s: X[0, int(s.name[1:])] for s in row.sympy_format.free_symbols}
+        assert complex(row.sympy_format.subs(values)).real == pytest.approx(wanted[0], rel=TOL["sympy"])
+
+
+def test_the_choice_may_change_after_fitting(noisy):
+    one = pickle.loads(pickle.dumps(noisy))
+    last = len(one.equations_) - 1
+    one.set_params(model_selection="accuracy")
+    assert (one.predict(X) == one.predict(X, index=last)).all() and one.discovery_.chosen == last
+    one.model_selection = "score"
+    assert one.discovery_.chosen == int(np.argmax(one.equations_.score))
+    one.model_selection = "worst"
+    with pytest.raises(ValueError, match="a selection among"):
+        one.predict(X)
+
+
+def test_the_text(noisy):
+    text = repr(noisy)
+    assert text.startswith("SymbolicRegressor(")
+    marked = [line for line in text.splitlines() if line.startswith(">>>>")]
+    assert len(marked) == 1 and int(marked[0].split()[1]) == noisy.discovery_.best.complexity
+    assert ">>>>" not in repr(model()) and "random_state=0" in repr(model())
+
+
+class Balanced(HTMLParser):
+    """Checks that every element is closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        if tag not in ("br", "input"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag
+
+
+def test_the_notebook_view(noisy):
+    parser = Balanced()
+    parser.feed(noisy._repr_html_())
+    assert parser.open == [] and parser.seen.count("math") == len(noisy.equations_)
+    bare = Balanced()
+    bare.feed(SymbolicRegressor(grammar="<b>")._repr_html_())
+    assert bare.open == [] and "b" not in bare.seen
+
+
+def test_latex(fitted, noisy):
+    assert fitted.latex() == fitted.discovery_.latex() and "x_{0}" in fitted.latex()
+    assert noisy.latex(0) == noisy.discovery_.latex(0)
+    assert len(noisy.latex(precision=2)) <= len(noisy.latex(precision=12))
+
+
+def test_torch_predicts_the_same(noisy):
+    torch = pytest.importorskip("torch")
+    for i in range(len(noisy.equations_)):
+        module = noisy.torch(i)
+        out = module(torch.as_tensor(X))
+        assert out.dtype == torch.float64 and close(out.detach().numpy(), noisy.predict(X, index=i), "sympy").all()
+    assert list(noisy.torch(-1).parameters())
+
+
+# going on -------------------------------------------------------------------------------------------------------------------
+def test_a_warm_start_goes_on_from_the_front():
+    one = model(warm_start=True, max_evaluations=100_000).fit(X, NOISY)
+    first = one.discovery_.front
+    one.set_params(max_evaluations=1000, random_state=1).fit(X, NOISY)
+    second = one.discovery_.front
+    assert second[-1].loss <= first[-1].loss * 1.01  # refitted from text with rounding, and snapped ones not
+    cold = clone(one).fit(X, NOISY)
+    assert cold.discovery_.front[-1].loss > 1.2 * first[-1].loss
+    other = model(warm_start=True, grammar="arithmetic", max_evaluations=5000).fit(X, NOISY)
+    assert other.set_params(grammar="polynomial").fit(X, NOISY).discovery_.chosen is not None
+
+
+def test_guesses_units_and_verbosity(capsys):
+    one = model(max_evaluations=1, verbose=1)
+    one.fit(X, 3.3 * np.sin(2.2 * X[:, 0]) / np.sqrt(X[:, 1]), units=["m", "s", "kg"], guesses=["3.0*sin(2.0*x0)/sqrt(x1)"])
+    assert one.discovery_.best.loss < 1e-20  # an exact law, fitted
+    assert one.discovery_.problem.table.units == {"x0": "m", "x1": "s", "x2": "kg"}
+    assert "complexity" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="one unit per feature"):
+        one.fit(X, Y, units=["m"])
+
+
+def test_a_run_folder(tmp_path):
+    one = model(grammar="arithmetic", run_dir=tmp_path / "run", max_evaluations=5000).fit(X, NOISY)
+    assert (tmp_path / "run" / "front.csv").exists() and len(one.equations_) > 1
+    model(grammar="arithmetic", run_dir=tmp_path / "two", max_evaluations=5000).fit(X, np.column_stack([Y, NOISY]))
+    assert {p.name for p in (tmp_path / "two").iterdir()} == {"y0", "y1"}
+
+
+def test_regress_is_fit_in_one_call(fitted):
+    found = regress(X, Y, grammar="arithmetic", time_limit=None, max_evaluations=50_000, max_complexity=15, random_state=0, n_jobs=2,
+                    sample_weight=np.ones(60))
+    assert found.front == fitted.discovery_.front
+
+
+def test_what_is_not_fitted_says_so():
+    from sklearn.exceptions import NotFittedError
+
+    for call in (lambda m: m.predict(X), lambda m: m.equations_, lambda m: m.sympy(), lambda m: m.discovery_):
+        with pytest.raises(NotFittedError):
+            call(model())
