@@ -35,9 +35,12 @@ __all__ = [*_HOME, "__version__"]
 
 def __getattr__(name: str):
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        return version("symnum")
+        try:
+            return version("symnum")
+        except PackageNotFoundError:  # a checkout on the path, not installed
+            return "0+checkout"
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     msg = f"module 'symnum' has no attribute {name!r}; it has {', '.join(__all__)}"

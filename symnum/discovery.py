@@ -24,9 +24,10 @@ import numpy as np
 
 from symnum.callbacks import Callback, Update
 from symnum.evaluate.cpu import CpuEvaluator
+from symnum.language.batch import Batch
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar
-from symnum.language.rules import compile_rules
+from symnum.language.rules import Rules, compile_rules
 from symnum.problem.base import Problem, Verdict
 from symnum.search.base import Context, Search
 from symnum.search.front import Candidate, Front
@@ -179,7 +180,7 @@ def discover(
         msg = f"the least formula of grammar {grammar.name!r} has complexity {rules.least_of[0]}, more than max_complexity={max_complexity}"
         raise ValueError(msg)
     seed = int(np.random.SeedSequence().entropy % (1 << 32)) if seed is None else int(seed)
-    guesses = tuple(form for g in guesses for form in _guess(g, rules.names))
+    guesses = tuple(form for g in guesses for form in _guess(g, rules, max_complexity))
     config = {
         "grammar": str(grammar),
         "grammar_name": grammar.name,
@@ -239,14 +240,24 @@ def _check(time_limit, max_evaluations, max_complexity, selection, threads) -> N
         raise ValueError(msg)
 
 
-def _guess(guess: Expr | str, names: tuple[str, ...]) -> tuple[Expr, Expr]:
-    """A guess with its numbers free to be fitted, integer exponents aside, and as it stands: a grammar may have but one of them."""
+def _guess(guess: Expr | str, rules: Rules, max_complexity: int) -> list[Expr]:
+    """A guess with its numbers free to be fitted (integer exponents aside) and as it stands: what of both the grammar has.
+
+    Raises:
+        ValueError: unknown columns, or neither form is in the grammar within the size limit.
+    """
     expr = Expr.parse(guess) if isinstance(guess, str) else guess
-    unknown = [v for v in expr.variables if v not in names]
+    unknown = [v for v in expr.variables if v not in rules.names]
     if unknown:
-        msg = f"the guess {str(expr)!r} uses {', '.join(unknown)}; the columns are {', '.join(names)}"
+        msg = f"the guess {str(expr)!r} uses {', '.join(unknown)}; the columns are {', '.join(rules.names)}"
         raise ValueError(msg)
-    return Expr(tuple(float(t) if isinstance(t, int) and not _is_exponent(expr, i) else t for i, t in enumerate(expr.tokens))), expr
+    freed = Expr(tuple(float(t) if isinstance(t, int) and not _is_exponent(expr, i) else t for i, t in enumerate(expr.tokens)))
+    complexity = rules.complexity(Batch.pack([freed, expr], rules.names)).tolist()
+    forms = [form for form, c in zip((freed, expr), complexity, strict=True) if 0 < c <= max_complexity]
+    if not forms:
+        msg = f"a guess must be in the grammar at complexity <= {max_complexity}, {str(expr)!r} is not; try another grammar or spelling"
+        raise ValueError(msg)
+    return forms
 
 
 def _is_exponent(expr: Expr, i: int) -> bool:

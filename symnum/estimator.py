@@ -5,13 +5,17 @@ targets every column is a discovery of its own.
 """
 
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from symnum.discovery import Discovery, discover
+from symnum.language.batch import Batch
 from symnum.language.expr import Expr
+from symnum.language.grammar import Grammar
+from symnum.language.rules import compile_rules
 from symnum.problem.regression import RegressionProblem
 from symnum.problem.table import as_table
 
@@ -44,7 +48,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
     >>> X = np.linspace(1, 3, 40)[:, None]
     >>> model = SymbolicRegressor(max_evaluations=20_000, time_limit=None, random_state=0, n_jobs=1).fit(X, 2.5 * X[:, 0] ** 2)
     >>> model.sympy()
-    2.5*x0**2
+    5*x0**2/2
     """
 
     def __init__(
@@ -98,7 +102,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         before = self.__dict__.get("discoveries_", []) if self.warm_start else []
         targets = [y] if y.ndim == 1 else list(y.T)
         self.discoveries_ = [
-            self._discover(X, column, names, weight, units, [*guesses, *_formulas(before, k)], None if len(targets) == 1 else k)
+            self._discover(X, column, names, weight, units, [*guesses, *self._formulas(before, k)], None if len(targets) == 1 else k)
             for k, column in enumerate(targets)
         ]
         self.multi_output_ = y.ndim > 1
@@ -134,6 +138,15 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
             seed=seed,
             run_dir=folder,
         )
+
+    def _formulas(self, before: list[Discovery], k: int) -> list[Expr]:
+        """What a warm start begins from: the front found before, as far as it is in the grammar and size of now."""
+        if k >= len(before) or not len(before[k].front):
+            return []
+        found = [c.expr for c in before[k].progress.front]
+        rules = compile_rules(Grammar.load(self.grammar), before[k].names)
+        complexity = rules.complexity(Batch.pack(found, rules.names))
+        return [e for e, c in zip(found, complexity, strict=True) if 0 < c <= self.max_complexity]
 
     # what was found -----------------------------------------------------------------------------------------------------
     @property
@@ -184,7 +197,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
 
     def _repr_html_(self) -> str:
         if not hasattr(self, "discoveries_"):
-            return f"<pre>{self!r}</pre>"
+            return f"<pre>{escape(repr(self))}</pre>"
         found = self.discovery_
         return "".join(d._repr_html_() for d in (found if self.multi_output_ else [found]))
 
@@ -233,8 +246,3 @@ def _units(units, names) -> dict[str, str]:
         msg = f"one unit per feature was required ({len(names)}), got {len(units)}"
         raise ValueError(msg)
     return dict(zip(names, units, strict=True))
-
-
-def _formulas(before: list[Discovery], k: int) -> list[Expr]:
-    """What a warm start begins from."""
-    return [c.expr for c in before[k].progress.front] if k < len(before) else []

@@ -23,7 +23,7 @@ LOWER = {
     "search": ("language", "evaluate", "problem", "encode", "store", "callbacks"),
     "store": ("language", "search"),
     "callbacks": ("language", "search"),
-    "report": ("language", "evaluate", "problem", "search"),
+    "report": ("language", "evaluate", "problem", "search", "callbacks"),
     "discovery": ("language", "evaluate", "problem", "search", "store", "callbacks", "report"),
     "data": ("language", "problem"),
     "testing": ("language", "evaluate", "problem"),

@@ -34,7 +34,8 @@ def problem(y: np.ndarray = HARD, loss="mse") -> RegressionProblem:
 
 
 def search(of: RegressionProblem, grammar="elementary", evaluations: int = 1_000_000, **kwargs) -> Discovery:
-    return discover(of, grammar, **{"time_limit": None, "max_evaluations": evaluations, "max_complexity": 20, "seed": 0, "threads": 2} | kwargs)
+    usual = {"time_limit": None, "max_evaluations": evaluations, "max_complexity": 20, "seed": 0, "threads": 2}
+    return discover(of, grammar, **usual | kwargs)
 
 
 # known laws -----------------------------------------------------------------------------------------------------------------

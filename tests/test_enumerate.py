@@ -161,9 +161,17 @@ def test_a_finite_grammar_ends_the_run():
     assert found.exhausted_complexity == 30
 
 
+def test_formulas_with_too_many_constants_are_not_claimed():
+    """A cubic with its four coefficients (complexity 15) is not enumerated, so complexity 15 is not exhausted."""
+    table = as_table(X[:, :1], NOISE.y)
+    found = discover(RegressionProblem(table), "polynomial", time_limit=60, max_complexity=15, search=[Enumeration()], seed=0)
+    assert found.status is Status.FULL and found.exhausted_complexity == 8  # 9 has 1.0*x0 + 1.0 + 1.0 + 1.0
+    assert max(len(c.expr.constants) for c in found.front) == 3
+
+
 def test_giving_up_is_not_exhausting():
     """A level that would be too large is not entered: the run may end, but not with the claim that all was tried."""
     search = Enumeration(most=50)
-    found = discover(RegressionProblem(NOISE), "arithmetic", time_limit=None, max_evaluations=20_000, max_complexity=15, search=[search], seed=0)
+    found = discover(RegressionProblem(NOISE), "arithmetic", time_limit=9, max_complexity=15, search=[search], seed=0)
     assert found.status is Status.FULL
     assert found.exhausted_complexity == 4  # there is nothing of complexity 4

@@ -25,7 +25,8 @@ FAILING: dict[str, str] = {}  # check of scikit-learn -> why it must fail; none 
 
 
 def model(**kwargs) -> SymbolicRegressor:
-    return SymbolicRegressor(**{"time_limit": None, "max_evaluations": 50_000, "max_complexity": 15, "random_state": 0, "n_jobs": 2} | kwargs)
+    usual = {"time_limit": None, "max_evaluations": 50_000, "max_complexity": 15, "random_state": 0, "n_jobs": 2}
+    return SymbolicRegressor(**usual | kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def noisy() -> SymbolicRegressor:
 @parametrize_with_checks(
     [SymbolicRegressor(time_limit=None, max_evaluations=2000, random_state=0, n_jobs=1)], expected_failed_checks=lambda estimator: FAILING)
 def test_the_contract_of_scikit_learn(estimator, check):
-    with np.errstate(all="warn"):
+    with np.errstate(over="warn", divide="warn", invalid="warn"):
         check(estimator)
 
 
@@ -73,10 +74,11 @@ def test_grid_search_over_complexity():
 
 
 def test_in_a_pipeline():
-    pipeline = make_pipeline(StandardScaler(), model(grammar="arithmetic"))
-    pipeline.fit(X, Y)
-    assert pipeline.score(X, Y) > 1 - 1e-9  # the law survives an affine change of columns
-    assert cross_val_score(pipeline, X, Y, cv=3).min() > 1 - 1e-6
+    """A law survives an affine change of the columns."""
+    y = X[:, 0] * X[:, 1]
+    pipeline = make_pipeline(StandardScaler(), model(grammar="arithmetic", max_evaluations=100_000))
+    assert pipeline.fit(X, y).score(X, y) == pytest.approx(1.0, abs=TOL["zero"])
+    assert cross_val_score(pipeline, X, y, cv=3) == pytest.approx([1.0] * 3, abs=TOL["zero"])
 
 
 # data -----------------------------------------------------------------------------------------------------------------------
@@ -263,7 +265,7 @@ def test_a_warm_start_goes_on_from_the_front():
 
 
 def test_guesses_units_and_verbosity(capsys):
-    one = model(max_evaluations=1, verbose=1)
+    one = model(max_evaluations=5000, verbose=1)
     one.fit(X, 3.3 * np.sin(2.2 * X[:, 0]) / np.sqrt(X[:, 1]), units=["m", "s", "kg"], guesses=["3.0*sin(2.0*x0)/sqrt(x1)"])
     assert one.discovery_.best.loss < 1e-20  # an exact law, fitted
     assert one.discovery_.problem.table.units == {"x0": "m", "x1": "s", "x2": "kg"}

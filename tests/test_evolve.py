@@ -23,7 +23,8 @@ from symnum.testing import properties
 X = np.random.default_rng(0).uniform(0.5, 2.0, (40, 2))
 PROBLEM = RegressionProblem(as_table(X, np.sin(2 * X[:, 0]) * X[:, 1] + X[:, 0] / X[:, 1], ["x", "y"], target="z"))
 CONTEXTS = {
-    name: Context.of(PROBLEM, compile_rules(Grammar.load(name), PROBLEM.names), CpuEvaluator(1), 20) for name in ("elementary", "polynomial")}
+    name: Context.of(PROBLEM, compile_rules(Grammar.load(name), PROBLEM.names), CpuEvaluator(1), 20)
+    for name in ("elementary", "polynomial")}
 SMALL = Evolution(population=200, oldest=3, patience=5, cache=1 << 10)
 
 

@@ -54,7 +54,8 @@ def test_a_row_of_weight_zero_says_nothing():
     np.testing.assert_allclose(a.loss, b.loss, rtol=1e-6)  # two fits of the same data in another order
 
 
-@pytest.mark.parametrize(("rows", "holdout", "train"), [(20, None, 20), (49, None, 49), (50, None, 40), (1000, None, 800), (50, 0.5, 25), (50, 0, 50)])
+@pytest.mark.parametrize(("rows", "holdout", "train"), [
+    (20, None, 20), (49, None, 49), (50, None, 40), (1000, None, 800), (50, 0.5, 25), (50, 0, 50)])
 def test_the_split(rows, holdout, train):
     x = np.arange(rows, dtype=float)[:, None]
     problem = RegressionProblem.from_table(as_table(x, x[:, 0] + 0.5), holdout=holdout)
@@ -177,7 +178,8 @@ def test_a_constant_target_gives_the_constant(value):
 def test_one_row_is_refused_and_two_are_not():
     with pytest.raises(DataError, match="at least two rows"):
         as_table([[1.0]], [2.0])
-    found = discover(RegressionProblem(as_table([[1.0], [2.0]], [2.0, 4.0])), "arithmetic", time_limit=None, max_evaluations=2000, seed=0, threads=1)
+    problem = RegressionProblem(as_table([[1.0], [2.0]], [2.0, 4.0]))
+    found = discover(problem, "arithmetic", time_limit=None, max_evaluations=2000, seed=0, threads=1)
     assert found.verdict.holdout_r2 is None and "too few rows" in found.verdict.message
     assert found.best.best(x0=3.0) == pytest.approx(6.0, rel=TOL["zero"])
 

@@ -36,10 +36,11 @@ def loss_of(context: Context, expr: Expr) -> float:
 
 # numbers --------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("value", "text"), [
-    (2.0, "2"), (-3.0, "-3"), (0.5, "1/2"), (-0.75, "-3/4"), (1000.0, "1000"), (math.pi, "pi"), (2 * math.pi, "2*pi"), (1.5 * math.pi, "3/2*pi"),
+    (2.0, "2"), (-3.0, "-3"), (0.5, "1/2"), (-0.75, "-3/4"), (1000.0, "1000"),
+    (math.pi, "pi"), (2 * math.pi, "2*pi"), (1.5 * math.pi, "3/2*pi"),
     (4 * math.pi**2 / math.pi, "4*pi"), (1 / math.pi, "1/pi"), (0.5 / math.pi, "1/(2*pi)"), (math.e, "e"), (1 / math.e, "1/e"),
-    (math.sqrt(2), "sqrt(2)"), (math.sqrt(3) / 2, "1/2*sqrt(3)"), (math.sqrt(math.pi), "sqrt(pi)"), (1 / math.sqrt(2 * math.pi), "1/sqrt(2*pi)"),
-    (0.0, "0")])
+    (math.sqrt(2), "sqrt(2)"), (math.sqrt(3) / 2, "1/2*sqrt(3)"), (math.sqrt(math.pi), "sqrt(pi)"),
+    (1 / math.sqrt(2 * math.pi), "1/sqrt(2*pi)"), (0.0, "0")])
 def test_exact_numbers_are_recognised(value, text):
     found = near_exact(value * (1 + 1e-7))
     assert str(Expr(found[0])) == text

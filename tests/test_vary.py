@@ -76,6 +76,14 @@ def test_children_vary_in_every_way():
     assert len(set(same.constants.tolist())) > 10  # new constants
 
 
+def test_long_parents_of_little_cost_fit():
+    """A production may cost less than its tokens: 239 tokens of complexity 39."""
+    parents = parse(" + ".join(["x*y*z*x*y*z"] * 20))
+    assert RULES["long"].complexity(parents).tolist() == [39] and parents.lengths.tolist() == [239]
+    children = breed(parents, np.zeros(50, int), np.zeros(50, int), RULES["long"], 40, 1)
+    assert (RULES["long"].complexity(children) > 0).all() and len(children.unpack()) == 50
+
+
 def test_constants_of_the_parents_are_inherited():
     rules = RULES["arithmetic"]
     parents = parse("x*1.2345 + y", "y*6.789")
@@ -91,8 +99,9 @@ def test_affine_writes_the_forms(scale, offset, text):
 
 
 @pytest.mark.parametrize(("text", "shape"), [
-    ("sin(x)*2.5 + 1.5", "sin(x)"), ("2.5*sin(x)", "sin(x)"), ("3 - x", "x"), ("-(x/2)", "x"), ("2/x", "2/x"), ("1.5 + 2.5*(x*y - 3)", "x*y"),
-    ("x + y", "x + y"), ("(x + 1.5)*y", "(x + 1.5)*y"), ("2.5", "2.5"), ("1.5 + 2.5", "1.5"), ("x^2", "x^2"), ("-x*(y*2.0)", "-x*(y*2.0)")])
+    ("sin(x)*2.5 + 1.5", "sin(x)"), ("2.5*sin(x)", "sin(x)"), ("3 - x", "x"), ("-(x/2)", "x"), ("2/x", "2/x"),
+    ("1.5 + 2.5*(x*y - 3)", "x*y"), ("x + y", "x + y"),
+    ("(x + 1.5)*y", "(x + 1.5)*y"), ("2.5", "2.5"), ("1.5 + 2.5", "1.5"), ("x^2", "x^2"), ("-x*(y*2.0)", "-x*(y*2.0)")])
 def test_peel_by_example(text, shape):
     assert peel(parse(text))[0] == Expr.parse(shape)
 

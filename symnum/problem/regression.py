@@ -251,13 +251,13 @@ def _through_inverse(op: Op, rows: Rows) -> Rows | None:
     with np.errstate(all="ignore"):
         T = Expr.parse(op.inverses[0][0])(y=y)
         back = Expr.apply(op, Expr.var("a"))(a=T)
-        slope = _slope(op, T, y)
-        good = np.isfinite(T).all() and np.isfinite(slope).all() and (slope != 0).all() and np.allclose(back, y, rtol=1e-7, atol=0)
+        square = _slope(op, T, y) ** 2
+        good = np.isfinite(T).all() and np.isfinite(square).all() and (square != 0).all() and np.allclose(back, y, rtol=1e-7, atol=0)
     if not good or np.ptp(T) == 0:
         return None
     target, weight = np.zeros_like(rows.y), np.zeros_like(rows.weight)
     target[: rows.n] = T
-    weight[: rows.n] = rows.weight[: rows.n] * slope**2
+    weight[: rows.n] = rows.weight[: rows.n] * square
     return replace(rows, y=target, weight=weight / weight.sum())
 
 

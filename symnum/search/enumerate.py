@@ -48,7 +48,7 @@ class Enumeration:
 
     def __init__(self, most: int = 400_000):
         self.most = most
-        self._stream: Iterator[tuple[Batch, int]] | None = None
+        self._stream: Iterator[tuple[Batch, int, int]] | None = None
         self._consumed = 0
 
     def views(self, context: Context) -> tuple[str, ...]:
@@ -65,9 +65,9 @@ class Enumeration:
         item = next(self._stream, None)
         if item is None:
             return replace(state, finished=True), Batch.empty(context.rules.names)
-        batch, level = item
+        batch, level, exhausted = item
         self._consumed += 1
-        return replace(state, chunks=state.chunks + 1, level=level, exhausted=level - 1), batch
+        return replace(state, chunks=state.chunks + 1, level=level, exhausted=exhausted), batch
 
     def tell(self, context: Context, state: Cursor, batch: Batch, loss: np.ndarray, rng: np.random.Generator) -> Cursor:
         return state
@@ -75,8 +75,11 @@ class Enumeration:
     def welcome(self, context: Context, state: Cursor, migrants: Batch) -> Cursor:
         return state
 
-    def _chunks(self, context: Context) -> Iterator[tuple[Batch, int]]:
-        """New functions of the start symbol with their complexity, `BATCH` at a time; last nothing, with the level not entered."""
+    def _chunks(self, context: Context) -> Iterator[tuple[Batch, int, int]]:
+        """New functions of the start symbol, `BATCH` at a time, with the level being built and the complexity exhausted.
+
+        The last chunk is empty; its level is the first that was not entered.
+        """
         library = _Library(context)
         told, waiting = np.zeros(0, np.uint64), Batch.empty(context.rules.names)
         for level in range(1, context.max_complexity + 1):
@@ -93,14 +96,14 @@ class Enumeration:
                 told = np.union1d(told, hashes[new])
                 waiting = Batch.concatenate([waiting, shapes.take(new)])
                 while len(waiting) >= BATCH:
-                    yield waiting.take(np.arange(BATCH)), level
+                    yield waiting.take(np.arange(BATCH)), level, library.exhausted(level)
                     waiting = waiting.take(np.arange(BATCH, len(waiting)))
             if len(waiting):
-                yield waiting, level
+                yield waiting, level, library.exhausted(level)
                 waiting = Batch.empty(context.rules.names)
         else:
             level = context.max_complexity + 1
-        yield Batch.empty(context.rules.names), level
+        yield Batch.empty(context.rules.names), level, library.exhausted(level)
 
 
 class _Library:
@@ -112,10 +115,15 @@ class _Library:
         self.entries: list[dict[int, Batch]] = [{} for _ in range(slots)]
         self.known = [np.zeros(0, np.uint64) for _ in range(slots)]
         self.templates = [_template(self.rules, r) for r in range(len(self.rules))]
+        self.cut = NEVER  # the least complexity at which something had too many constants
 
     @property
     def count(self) -> int:
         return sum(len(k) for k in self.known)
+
+    def exhausted(self, level: int) -> int:
+        """The complexity up to which nothing is missing while `level` is built."""
+        return min(level, self.cut) - 1
 
     def reaches_start(self, slot: int) -> bool:
         """Whether an expression of this nonterminal is a whole one."""
@@ -147,7 +155,7 @@ class _Library:
                     self.rules.names,
                     1 if not parts else len(index[0]),
                 )
-                new = self._new_functions(lhs, batch)
+                new = self._new_functions(lhs, batch, level)
                 if len(new):
                     fresh[lhs].append(new)
                     yield lhs, new
@@ -173,10 +181,12 @@ class _Library:
                 for i, parts in enumerate(cartesian(*choices)):
                     yield r, list(parts), swap and split[0] == split[1] and len(choices[0]) == 1 and i == 0
 
-    def _new_functions(self, slot: int, batch: Batch) -> Batch:
+    def _new_functions(self, slot: int, batch: Batch, level: int) -> Batch:
         """The expressions that are finite and new on the probe rows, constants numbered generically."""
-        n_const = batch.n_constants
-        batch = batch.take((n_const <= MOST_CONSTANTS) & ~_constant_operation(batch))
+        batch = batch.take(~_constant_operation(batch))
+        few = batch.n_constants <= MOST_CONSTANTS
+        self.cut = self.cut if few.all() else min(self.cut, level)
+        batch = batch.take(few)
         if len(batch) == 0:
             return batch
         numbered = generic_constants(batch)

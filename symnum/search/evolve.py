@@ -124,7 +124,7 @@ class Evolution:
         )
 
     def _admissible(self, context: Context, batch: Batch) -> Batch:
-        """Shapes that are in the grammar, within the limit, and not without a variable."""
+        """Shapes that are in the grammar and within the limit."""
         if context.scaled:
             batch = peel(batch)
         complexity = context.rules.complexity(batch)

@@ -38,7 +38,7 @@ class Status(Enum):
     TIME = "the time limit was reached"
     EVALUATIONS = "the evaluation limit was reached"
     EXHAUSTED = "every function of the grammar up to the size limit was tried"
-    FULL = "the enumeration's memory is full; larger formulas were not tried"
+    FULL = "the enumeration came to its end; larger formulas, or ones with more constants, were not tried"
     INTERRUPTED = "the run was interrupted; the front so far is kept"
 
 
@@ -170,8 +170,10 @@ def _ended(progress: Progress, budget: Budget, stop: threading.Event, most: int)
         return Status.EVALUATIONS if progress.exact_at is None else Status.EXACT
     if budget.seconds is not None and progress.seconds >= budget.seconds:
         return Status.TIME if progress.exact_at is None else Status.EXACT
+    if progress.exhausted == most:
+        return Status.EXHAUSTED
     if progress.round and all(isinstance(s, Cursor) and s.finished for s in progress.states):
-        return Status.EXHAUSTED if progress.exhausted == most else Status.FULL
+        return Status.FULL
     return None
 
 

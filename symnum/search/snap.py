@@ -23,6 +23,8 @@ UNITS = (  # value, tokens, whether the tokens stand in the denominator
     (1.0, (), False),
     (math.pi, (_PI,), False),
     (1 / math.pi, (_PI,), True),
+    (math.pi**2, (_PI, 2, OPS["power"]), False),
+    (1 / math.pi**2, (_PI, 2, OPS["power"]), True),
     (math.e, (_E,), False),
     (1 / math.e, (_E,), True),
     (math.sqrt(2), (2, _SQRT), False),

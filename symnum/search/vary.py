@@ -25,7 +25,7 @@ def breed(parents: Batch, first: np.ndarray, second: np.ndarray, rules: Rules, m
 
     Children lie in the grammar at complexity at most `max_complexity`.
     """
-    capacity = 4 * max_complexity + 64
+    capacity = max(4 * max_complexity + 64, int(parents.lengths.max(initial=0)))
     code, arg, value, offset = _breed(
         (parents.code, parents.arg, parents.value, parents.offset),
         first,
