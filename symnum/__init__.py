@@ -3,7 +3,9 @@
 The public names; everything is imported on first use, so that `import symnum` costs nothing.
 """
 
+import os
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     from symnum.language.grammar import Grammar as Grammar
     from symnum.language.ops import Op as Op
     from symnum.problem.regression import RegressionProblem as RegressionProblem
+
+if "NUMBA_CACHE_DIR" not in os.environ and not any(os.access(p, os.W_OK) for p in (Path(__file__).parent, Path.home())):
+    # numba refuses to import cached kernels where it can write neither beside them nor at home (read-only containers)
+    import tempfile
+
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "symnum-kernels")
 
 _HOME = {
     "Batch": "symnum.language.batch",

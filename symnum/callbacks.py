@@ -28,7 +28,7 @@ class Update:
     Attributes:
         elapsed: seconds since the start.
         time_limit: seconds, or None.
-        evaluations: expressions scored so far.
+        evaluations: passes over the search rows so far, several per expression.
         max_evaluations: their limit, or None.
         rate: expressions per second, lately.
         front: the best so far.
@@ -100,7 +100,7 @@ class Progress:
     >>> progress = Progress(Console(file=sys.stdout, width=100))
     >>> front = Front().merged([Candidate(Expr.parse("365*distance"), 3, 0.25)])
     >>> progress.on_update(Update(1.5, 60, 41000, None, 27000.0, front, "period"))
-    1.5 s · 41.0k expressions · complexity 3 · loss 0.25 · period = 365*distance
+    1.5 s · 41.0k evaluations · complexity 3 · loss 0.25 · period = 365*distance
     """
 
     def __init__(self, console: "Console | None" = None):
@@ -200,8 +200,8 @@ def _screen(update: Update, console: "Console") -> "Group":
 def _status(update: Update) -> str:
     limit = "" if update.time_limit is None else f" of {update.time_limit:g}"
     most = "" if update.max_evaluations is None else f" of {abbreviate(update.max_evaluations)}"
-    evaluations = f"{abbreviate(update.evaluations)}{most} expressions"
-    parts = [f"{update.elapsed:.1f}{limit} s", evaluations, f"{abbreviate(update.rate)}/s", update.message]
+    evaluations = f"{abbreviate(update.evaluations)}{most} evaluations"
+    parts = [f"{update.elapsed:.1f}{limit} s", evaluations, f"{abbreviate(update.rate)} expressions/s", update.message]
     return " · ".join(part for part in parts if part)
 
 
@@ -209,7 +209,7 @@ def _line(update: Update) -> str:
     best = update.front[-1]
     text = equation(update.target, best, DIGITS)
     text = text if len(text) <= 120 else text[:119] + "…"
-    evaluations = f"{abbreviate(update.evaluations)} expressions"
+    evaluations = f"{abbreviate(update.evaluations)} evaluations"
     return f"{update.elapsed:.1f} s · {evaluations} · complexity {best.complexity} · loss {best.loss:.4g} · {text}"
 
 

@@ -58,8 +58,13 @@ def _root(version: Version = False) -> None:
     """Find formulas in data."""
 
 
-Time = Annotated[float | None, typer.Option("--time", callback=_positive, help="Seconds in all, resumed parts included; inf: no limit.")]
-Evaluations = Annotated[int | None, typer.Option("--max-evaluations", min=1, help="Expressions to score; makes a run reproducible.")]
+DEFAULT_TIME = 20.0  # seconds, where neither limit is given
+TIME_HELP = "Seconds in all, resumed parts included; inf: no limit."
+FitTime = Annotated[float | None, typer.Option(
+    "--time", callback=_positive, help=TIME_HELP, show_default=f"{DEFAULT_TIME:g}; no limit with --max-evaluations")]
+Time = Annotated[float | None, typer.Option("--time", callback=_positive, help=TIME_HELP)]
+Evaluations = Annotated[int | None, typer.Option(
+    "--max-evaluations", min=1, help="Evaluations (passes over the rows); makes a run reproducible.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads; all cores by default.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress; print the chosen law only.")]
@@ -73,7 +78,7 @@ def fit(
     features: Annotated[str | None, typer.Option(help="The columns it may use, separated by commas; all others by default.")] = None,
     weights: Annotated[str | None, typer.Option(help="A column of weights of the rows.")] = None,
     grammar: Annotated[str, typer.Option(help="A shipped grammar by name, or a .g file.")] = "elementary",
-    time: Time = 20.0,
+    time: FitTime = None,
     max_evaluations: Evaluations = None,
     max_complexity: Annotated[int, typer.Option(min=1, help="Formulas get no larger.")] = 30,
     loss: Annotated[str, typer.Option(help="How misfit is measured.")] = "mse",
@@ -89,6 +94,8 @@ def fit(
     if resume and out is None:
         msg = "the folder of the run is required, as --out"
         raise typer.BadParameter(msg, param_hint="--resume")
+    if time is None and max_evaluations is None:
+        time = DEFAULT_TIME
     listed = None if features is None else [name.strip() for name in next(csv.reader([features], skipinitialspace=True))]
     is_file = Path(grammar).suffix == ".g" or len(Path(grammar).parts) > 1
     options = {

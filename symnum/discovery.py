@@ -8,11 +8,12 @@ Ctrl-C, SIGTERM, a time limit or a crash never lose the front: the first signal 
 (`run_dir`) holds a readable front and a state to resume from at every moment.
 """
 
+import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ from symnum.search.run import Budget, Progress, Run, Status, from_arrays, to_arr
 from symnum.search.snap import snapped
 from symnum.store import RunFolder
 
+logger = logging.getLogger("symnum")
 CHECKPOINT = 3.0  # seconds between checkpoints: a kill loses no more than this and one round
 
 
@@ -179,6 +181,8 @@ def discover(
     if rules.least_of[0] > max_complexity:
         msg = f"the least formula of grammar {grammar.name!r} has complexity {rules.least_of[0]}, more than max_complexity={max_complexity}"
         raise ValueError(msg)
+    if seed is None and resume and run_dir is not None and (Path(run_dir) / "config.json").exists():
+        seed = RunFolder.open(run_dir).config["seed"]
     seed = int(np.random.SeedSequence().entropy % (1 << 32)) if seed is None else int(seed)
     guesses = tuple(form for g in guesses for form in _guess(g, rules, max_complexity))
     config = {
@@ -192,28 +196,28 @@ def discover(
         "selection": selection,
         "seed": seed,
     } | getattr(problem, "config", {})
-    folder = None if run_dir is None else RunFolder.create(run_dir, config, problem.fingerprint, resume)
-    if folder is not None and resume:
-        config["seed"] = seed = int(folder.config["seed"])
     threads = threads or os.cpu_count() or 1
+    budget = Budget(time_limit, max_evaluations)
     with _signals() as stop, ThreadPoolExecutor(threads, thread_name_prefix="symnum") as own:
         context = Context.of(problem, rules, CpuEvaluator(1), max_complexity)
         searches = tuple(search) if search is not None else default_portfolio(context)
+        config["searches"] = [f"{s.name}:{','.join(s.views(context))}" for s in searches]
+        folder = None if run_dir is None else RunFolder.create(run_dir, config, problem.fingerprint, resume)
         run = Run(context, searches, seed, guesses)
         saved = folder.load_state() if folder is not None and resume else None
-        progress = from_arrays(saved[0], context, len(searches)) if saved else run.begin()
-        reporter = _Reporter(problem, callbacks, folder, Budget(time_limit, max_evaluations), progress)
+        progress = run.begin(from_arrays(saved[0], context, len(searches)) if saved else None)
+        reporter = _Reporter(context, callbacks, folder, budget, progress)
         for callback in callbacks:
             callback.on_start(run)
-        progress, status = run.advance(progress, Budget(time_limit, max_evaluations), executor or own, stop, reporter)
-        reporter.checkpoint(progress)
+        try:
+            progress, status = run.advance(progress, budget, executor or own, stop, reporter)
+        finally:  # also where a callback raised: what was found is on disk
+            reporter.checkpoint(reporter.last)
         front = _finished(context, progress.front, problem)
     discovery = Discovery(
         front, _chosen(front, selection, problem), status, _statistics(progress, threads), progress.exhausted, problem, config, progress
     )
-    if folder is not None:
-        folder.save_front(front)
-        folder.log("end", status=status.name, **discovery.statistics)
+    reporter.end(discovery)
     for callback in callbacks:
         callback.on_end(discovery)
     return discovery
@@ -297,28 +301,24 @@ def _statistics(progress: Progress, threads: int) -> dict[str, Any]:
 
 
 class _Reporter:
-    """Told the progress of every round: shows it, writes the front when it changed and checkpoints every few seconds."""
+    """Told the progress of every round: shows it, writes the front when it changed and checkpoints every few seconds.
 
-    def __init__(self, problem: Problem, callbacks: Sequence[Callback], folder: RunFolder | None, budget: Budget, progress: Progress):
-        self.problem, self.callbacks, self.folder, self.budget = problem, callbacks, folder, budget
-        self.last, self.saved_at, self.began = progress, time.monotonic(), time.monotonic()
+    A folder that can no longer be written is reported once, in the log, and does not end the run.
+    """
+
+    def __init__(self, context: Context, callbacks: Sequence[Callback], folder: RunFolder | None, budget: Budget, progress: Progress):
+        self.context, self.problem, self.callbacks, self.folder, self.budget = context, context.problem, callbacks, folder, budget
+        self.last, self.saved_at = progress, time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
-        changed = progress.front != self.last.front
-        if self.folder is not None:
-            if changed:
-                self.folder.save_front(self._readable(progress.front))
-                self.folder.log(
-                    "front",
-                    seconds=round(progress.seconds, 3),
-                    evaluations=progress.evaluations,
-                    size=len(progress.front),
-                    loss=progress.front[-1].loss,
-                )
-            if time.monotonic() - self.saved_at > CHECKPOINT:
-                self.checkpoint(progress)
-        rate = (progress.expressions - self.last.expressions) / max(progress.seconds - self.last.seconds, 1e-9)
-        exhausted = progress.exhausted
+        last, self.last = self.last, progress
+        if progress.front != last.front:
+            self._write(lambda folder: folder.save_front(self._readable(progress.front)))
+            facts = {"evaluations": progress.evaluations, "size": len(progress.front), "loss": progress.front[-1].loss}
+            self._write(lambda folder: folder.log("front", seconds=round(progress.seconds, 3), **facts))
+        if time.monotonic() - self.saved_at > CHECKPOINT:
+            self.checkpoint(progress)
+        rate = (progress.expressions - last.expressions) / max(progress.seconds - last.seconds, 1e-9)
         update = Update(
             progress.seconds,
             self.budget.seconds,
@@ -327,17 +327,29 @@ class _Reporter:
             rate,
             self._readable(progress.front),
             self.problem.target,
-            f"complexity {exhausted} exhausted" if exhausted else "",
+            f"complexity {progress.exhausted} exhausted" if progress.exhausted else "",
         )
         for callback in self.callbacks:
             callback.on_update(update)
-        self.last = progress
 
     def checkpoint(self, progress: Progress) -> None:
         """Write the state of the run, atomically."""
-        if self.folder is not None:
-            self.folder.save_state(to_arrays(progress))
-            self.saved_at = time.monotonic()
+        self._write(lambda folder: folder.save_state(to_arrays(progress, self.context)))
+        self.saved_at = time.monotonic()
+
+    def end(self, discovery: Discovery) -> None:
+        """Write the finished front."""
+        self._write(lambda folder: folder.save_front(discovery.front))
+        self._write(lambda folder: folder.log("end", status=discovery.status.name, **discovery.statistics))
+
+    def _write(self, action: Callable[[RunFolder], None]) -> None:
+        if self.folder is None:
+            return
+        try:
+            action(self.folder)
+        except OSError as error:
+            logger.warning("the run folder cannot be written any more (%s); the run goes on without it", error)
+            self.folder = None
 
     def _readable(self, front: Front) -> Front:
         unscale = getattr(self.problem, "unscale", None)

@@ -4,6 +4,7 @@ A thin shell: data are checked into a `Table`, the table is a `RegressionProblem
 targets every column is a discovery of its own.
 """
 
+import os
 from collections.abc import Sequence
 from html import escape
 
@@ -27,17 +28,19 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         grammar: a shipped grammar (`elementary`, `arithmetic`, `polynomial`, `rational`, `trigonometric`, `physics`), the
             path of a .g file, or a `Grammar`.
         time_limit: seconds per target; None for no limit.
-        max_evaluations: passes over the search rows per target; makes the result reproducible on any machine.
+        max_evaluations: passes over the search rows per target; with max_evaluations give time_limit=None for a result that
+            does not depend on the machine's speed.
         max_complexity: largest formula.
         loss: mse, mae, huber:d, log-cosh, relative, gaussian:s, poisson, or a function (y, p) -> (rows,).
         model_selection: best, mdl, bic, accuracy or score; may be changed after fitting.
         random_state: seed.
 
     Args (seldom):
-        n_jobs: threads; -1 or None takes every core.
+        n_jobs: threads; -1 or None takes every core, -2 all but one, and so on.
         verbose: 1 shows progress, 0 is silent.
         callbacks: see `symnum.callbacks`.
         run_dir: folder of a run that survives a kill.
+        resume: go on with the run in run_dir; same data and arguments, limits may differ.
         warm_start: a further `fit` starts from the formulas found before.
         holdout: share of rows held out for the verdict; None takes 20 % from 50 rows on.
 
@@ -65,6 +68,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         verbose=0,
         callbacks=(),
         run_dir=None,
+        resume=False,
         warm_start=False,
         holdout=None,
     ):
@@ -79,6 +83,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         self.verbose = verbose
         self.callbacks = callbacks
         self.run_dir = run_dir
+        self.resume = resume
         self.warm_start = warm_start
         self.holdout = holdout
 
@@ -95,36 +100,43 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         Raises:
             ValueError: data, names or arguments that cannot be used, before any work.
         """
+        if self.resume and self.run_dir is None:
+            msg = "the folder of the run is required, as run_dir, where resume=True"
+            raise ValueError(msg)
         names = _column_names(X)
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
         names = names or [f"x{i}" for i in range(X.shape[1])]
         weight = None if sample_weight is None else _checked_weight(sample_weight, len(X))
         before = self.__dict__.get("discoveries_", []) if self.warm_start else []
         targets = [y] if y.ndim == 1 else list(y.T)
+        threads = _threads(self.n_jobs)
+        wanted = ["y"] if len(targets) == 1 else [f"y{k}" for k in range(len(targets))]
+        tables = [
+            as_table(X, column, names, weight, target=_target_name(names, name), units=_units(units, names))
+            for column, name in zip(targets, wanted, strict=True)
+        ]
+        seeds = [self._seed() for _ in targets]
+        problems = [RegressionProblem.from_table(t, self.loss, self.holdout, s) for t, s in zip(tables, seeds, strict=True)]
         self.discoveries_ = [
-            self._discover(X, column, names, weight, units, [*guesses, *self._formulas(before, k)], None if len(targets) == 1 else k)
-            for k, column in enumerate(targets)
+            self._discover(problem, seed, [*guesses, *self._formulas(before, k)], threads, alone=len(targets) == 1)
+            for k, (problem, seed) in enumerate(zip(problems, seeds, strict=True))
         ]
         self.multi_output_ = y.ndim > 1
         self._names = tuple(names)
         return self
 
-    def _discover(self, X, y, names, weight, units, guesses, k) -> Discovery:
-        table = as_table(X, y, names, weight, target=_target_name(names, "y" if k is None else f"y{k}"), units=_units(units, names))
-        seed = (
-            None
-            if self.random_state is None
-            else int(np.random.default_rng(self.random_state).integers(1 << 32))
-            if not isinstance(self.random_state, int | np.integer)
-            else int(self.random_state)
-        )
-        problem = RegressionProblem.from_table(table, self.loss, self.holdout, seed)
+    def _seed(self) -> int | None:
+        if self.random_state is None or isinstance(self.random_state, int | np.integer):
+            return None if self.random_state is None else int(self.random_state)
+        return int(np.random.default_rng(self.random_state).integers(1 << 32))
+
+    def _discover(self, problem, seed, guesses, threads, alone) -> Discovery:
         callbacks = list(self.callbacks)
         if self.verbose:
             from symnum.callbacks import Progress
 
             callbacks.append(Progress())
-        folder = self.run_dir if k is None or self.run_dir is None else f"{self.run_dir}/{table.target}"
+        folder = self.run_dir if alone or self.run_dir is None else f"{self.run_dir}/{problem.target}"
         return discover(
             problem,
             self.grammar,
@@ -133,10 +145,11 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
             max_complexity=self.max_complexity,
             selection=self.model_selection,
             guesses=guesses,
-            threads=None if self.n_jobs in (None, -1) else self.n_jobs,
+            threads=threads,
             callbacks=callbacks,
             seed=seed,
             run_dir=folder,
+            resume=self.resume,
         )
 
     def _formulas(self, before: list[Discovery], k: int) -> list[Expr]:
@@ -222,6 +235,16 @@ def _column_names(X) -> list[str] | None:
     """The names of a DataFrame's columns, as scikit-learn takes them: only where all are text."""
     columns = getattr(X, "columns", None)
     return [str(c) for c in columns] if columns is not None and all(isinstance(c, str) for c in columns) else None
+
+
+def _threads(n_jobs: int | None) -> int:
+    """How many threads `n_jobs` asks for, as joblib counts: negative ones from the cores that this process may use."""
+    if n_jobs == 0:
+        msg = "n_jobs must not be 0; give a number of threads, -1 for every core, -2 for all but one"
+        raise ValueError(msg)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_jobs = -1 if n_jobs is None else n_jobs
+    return n_jobs if n_jobs > 0 else max(1, cores + 1 + n_jobs)
 
 
 def _target_name(names, wanted: str) -> str:

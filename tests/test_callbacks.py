@@ -58,6 +58,7 @@ def test_a_plain_line_is_one_line_however_long_the_formula(clock):
     Progress(out).on_update(update(front_of("1.23456789012*x" + " + x" * 100)))
     assert out.file.getvalue().count("\n") == 1
     assert "1.23457*x" in out.file.getvalue()
+    assert "41.0k evaluations ·" in out.file.getvalue()
     assert len(out.file.getvalue()) < 250
 
 
@@ -73,7 +74,7 @@ def test_the_terminal_shows_bar_and_table_and_is_given_back(clock):
     progress.on_start(None)
     progress.on_update(update(front_of("x", "x + 1"), message="complexity 7 exhausted"))
     text = out.file.getvalue()
-    assert "1.0 of 60 s · 41.0k expressions · 2.50M/s · complexity 7 exhausted" in text
+    assert "1.0 of 60 s · 41.0k evaluations · 2.50M expressions/s · complexity 7 exhausted" in text
     assert "y = x + 1" in text and "━" in text
     assert "\x1b[?25l" in text  # cursor hidden
     progress.on_end(None)

@@ -47,6 +47,12 @@ def test_help_and_version():
     assert re.fullmatch(r"symnum (\d+\.\d+\.\d+|unknown)\n", symnum("--version").stdout)
 
 
+def test_help_says_what_is_counted_and_the_default_time():
+    flat = " ".join(symnum("fit", "--help").stdout.replace("│", " ").split())
+    assert "Evaluations (passes over the rows)" in flat and "Expressions to score" not in flat
+    assert "20; no limit with --max-evaluations" in flat
+
+
 def test_help_loads_nothing_heavy():
     code = ("import sys; from typer.testing import CliRunner; from symnum.cli import app; "
             "assert CliRunner().invoke(app, ['fit', '--help']).exit_code == 0; "
@@ -150,6 +156,17 @@ def test_a_bug_of_ours_keeps_its_traceback(monkeypatch, ours):
         raise ours
     monkeypatch.setattr("symnum.problem.table.read_table", bug)
     assert symnum("fit", KEPLER, "--target", "period").exception is ours
+
+
+@pytest.mark.parametrize(("arguments", "limits"), [
+    ([], (20.0, None)), (["--time", 3], (3.0, None)), (["--max-evaluations", 5000], (None, 5000)),
+    (["--max-evaluations", 5000, "--time", 3], (3.0, 5000)), (["--max-evaluations", 5000, "--time", "inf"], (None, 5000)),
+])
+def test_time_is_limited_by_default_only_where_evaluations_are_not(monkeypatch, arguments, limits):
+    def discover(*args, time_limit, max_evaluations, **kwargs):
+        raise ValueError((time_limit, max_evaluations))
+    monkeypatch.setattr("symnum.discovery.discover", discover)
+    assert symnum("fit", KEPLER, "--target", "period", *arguments).stderr == f"error: {limits}\n"
 
 
 # results ------------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The scikit-learn estimator: its contract, the company of other tools, names, several targets, and all the ways to look at it."""
 
+import os
 import pickle
 from html.parser import HTMLParser
 
@@ -13,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from symnum import Discovery, Expr, SymbolicRegressor, regress
+from symnum.callbacks import Silent
 from symnum.testing import TOL, close
 
 RNG = np.random.default_rng(0)
@@ -119,6 +121,33 @@ def test_several_targets():
     assert repr(one).count(">>>>") == 2 and "y0 = " in repr(one) and "y1 = " in repr(one)
     column = model(grammar="arithmetic").fit(X, targets[:, :1])
     assert column.predict(X).shape == (60, 1)
+
+
+def test_every_target_is_checked_before_any_search():
+    class Started(Exception):
+        pass
+
+    class Tripwire(Silent):
+        def on_start(self, run):
+            raise Started
+
+    positive, negative = np.round(Y), -np.round(Y)
+    with pytest.raises(ValueError, match="poisson"):
+        model(loss="poisson", callbacks=[Tripwire()]).fit(X, np.column_stack([positive, negative]))
+    with pytest.raises(Started):
+        model(loss="poisson", callbacks=[Tripwire()]).fit(X, np.column_stack([positive, positive]))
+
+
+@pytest.mark.parametrize(("n_jobs", "threads"), [(1, 1), (3, 3), (None, 4), (-1, 4), (-2, 3), (-4, 1), (-9, 1)])
+def test_jobs_are_counted_as_in_joblib(monkeypatch, n_jobs, threads):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 5}, raising=False)
+    one = model(grammar="arithmetic", max_evaluations=100, n_jobs=n_jobs).fit(X, Y)
+    assert one.discovery_.statistics["threads"] == threads
+
+
+def test_no_jobs_are_refused():
+    with pytest.raises(ValueError, match="n_jobs"):
+        model(n_jobs=0).fit(X, Y)
 
 
 def test_weights_choose_whose_law_it_is():
@@ -279,6 +308,20 @@ def test_a_run_folder(tmp_path):
     assert (tmp_path / "run" / "front.csv").exists() and len(one.equations_) > 1
     model(grammar="arithmetic", run_dir=tmp_path / "two", max_evaluations=5000).fit(X, np.column_stack([Y, NOISY]))
     assert {p.name for p in (tmp_path / "two").iterdir()} == {"y0", "y1"}
+
+
+def test_a_run_goes_on(tmp_path):
+    for y in (NOISY, np.column_stack([Y, NOISY])):
+        one = model(grammar="arithmetic", run_dir=tmp_path / f"run{y.ndim}", max_evaluations=5000).fit(X, y)
+        with pytest.raises(ValueError, match="holds a run"):
+            one.fit(X, y)
+        first = np.atleast_1d([d.statistics["rounds"] for d in one.discoveries_])
+        one.set_params(resume=True, max_evaluations=20_000).fit(X, y)
+        whole = model(grammar="arithmetic", max_evaluations=20_000).fit(X, y)
+        assert (first < [d.statistics["rounds"] for d in one.discoveries_]).all()
+        assert [d.front for d in one.discoveries_] == [d.front for d in whole.discoveries_]
+    with pytest.raises(ValueError, match="run_dir"):
+        model(resume=True).fit(X, Y)
 
 
 def test_regress_is_fit_in_one_call(fitted):

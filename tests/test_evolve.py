@@ -121,14 +121,20 @@ def test_migrants_are_welcome_in_the_middle():
     *_, (_, state) = rounds(context, SMALL, 3, 0, random_losses)
     good = peel(Batch.pack([Expr.parse("sin(x*1.5)*y"), Expr.parse("2.5*(x/y) + 1.0")], PROBLEM.names))
     foreign = Batch.pack([Expr.parse("erf(x)")], PROBLEM.names)
-    after = SMALL.welcome(context, state, Batch.concatenate([good, foreign]))
-    assert [str(e) for e in after.members.unpack()[-2:]] == ["sin(x*1.5)*y", "x/y"]
-    assert len(after.members) == len(after.loss) == len(after.age) == len(after.complexity) == len(state.members) + 2
-    assert (after.loss[-2:] == np.median(state.loss)).all() and (after.age[-2:] == 0).all()
-    assert (after.complexity[-2:] == context.rules.complexity(good)).all()
-    empty = SMALL.start(context, np.random.default_rng(0))
-    assert SMALL.welcome(context, empty, good) is empty
-    assert SMALL.welcome(context, state, Batch.empty(PROBLEM.names)) is state
+    after, batch = SMALL.ask(context, SMALL.welcome(context, state, Batch.concatenate([good, foreign])), 50, np.random.default_rng(0))
+    assert [str(e) for e in batch.unpack()[-2:]] == ["sin(x*1.5)*y", "x/y"]  # measured like children
+    assert after.guests is None
+    _, batch = SMALL.ask(context, SMALL.welcome(context, state, Batch.empty(PROBLEM.names)), 50, np.random.default_rng(0))
+    assert "x/y" not in [str(e) for e in batch.unpack()]
+
+
+def test_a_view_welcomes_what_stands_inside_its_operator():
+    context = CONTEXTS["elementary"]
+    view = Evolution(view="exp")
+    *_, (_, state) = rounds(context, view, 3, 0, random_losses)
+    formulas = Batch.pack([Expr.parse("exp(x*y + 2.0)"), Expr.parse("x*y")], PROBLEM.names)
+    guests = view.welcome(context, state, formulas).guests
+    assert [str(e) for e in guests.unpack()] == ["x*y"]
 
 
 def test_selection_presses_towards_small_losses():

@@ -16,7 +16,7 @@ def test_python_blocks_run(capsys):
     printed = capsys.readouterr().out
     assert len(blocks) >= 4
     assert "3*exp(-10*x0/7) + 1/4" in printed
-    assert np.allclose(namespace["found"].best.best([[1.0], [3.0]]), [1.0, 1.5])  # 2*softsign(x)
+    assert np.allclose(namespace["found"].best.best([[1.0], [3.0]]), [1.0, 1.5])  # 2*squash(x)
     assert str(namespace["model"].sympy()) == "x0*sqrt(x1**2 + x2**2)"
 
 

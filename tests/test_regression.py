@@ -17,6 +17,7 @@ from symnum.language.rules import compile_rules
 from symnum.problem.regression import FIT_ROWS, SEARCH_ROWS, RegressionProblem, decimal_step
 from symnum.problem.table import DataError, as_table
 from symnum.search.base import applied
+from symnum.search.enumerate import Enumeration
 from symnum.testing import TOL, close, properties
 
 RNG = np.random.default_rng(0)
@@ -77,7 +78,7 @@ def test_an_impossible_share_is_refused(share):
 def test_searches_look_at_few_rows_and_the_front_at_many():
     x = RNG.uniform(size=(20_000, 1))
     problem = RegressionProblem(as_table(x, x[:, 0]))
-    assert problem.search.n == SEARCH_ROWS and problem.train.n == FIT_ROWS and problem.probe.n == 16
+    assert problem.search.n == SEARCH_ROWS and problem.train.n == FIT_ROWS and 16 <= problem.probe.n <= 18  # and the extremes of x
     held = set(x[problem._split[1], 0].tolist())
     assert held.isdisjoint(problem.search.X[:, 0].ravel().tolist()) and held.isdisjoint(problem.train.X[:, 0].ravel().tolist())
     assert RegressionProblem(as_table(x[:200], x[:200, 0])).search.n == 160
@@ -253,3 +254,40 @@ def test_resolution_is_the_variance_of_rounding():
     assert problem.resolution == pytest.approx(np.mean((np.round(y, 2) - y) ** 2), rel=0.05)  # 2 % standard error of a mean square
     binary = RegressionProblem(as_table(y[:, None], y))
     assert binary.resolution == binary.floor > 0
+
+
+def test_a_column_that_is_nearly_always_zero_is_not_the_constant_zero():
+    """Its extreme rows are in the probe, so that enumeration tells it from 0."""
+    x = np.zeros((400, 2))
+    x[:8, 1], x[8:16, 0] = np.arange(1, 9), np.arange(1, 9)
+    problem = RegressionProblem.from_table(as_table(x, x[:, 1], ["a", "b"]))
+    found = discover(problem, time_limit=20, max_complexity=4, search=[Enumeration()], seed=0)
+    assert str(found.best.best) == "b"
+
+
+def test_rows_of_no_weight_are_neither_trained_on_nor_held_out():
+    weight = np.zeros(200)
+    weight[::4] = 1.0
+    problem = RegressionProblem.from_table(as_table(X, X[:, 0], weights=weight[: len(X)]))
+    assert all(weight[i] > 0 for part in problem._split for i in part)
+    with pytest.raises(ValueError, match="at least 2 training rows of positive weight"):
+        RegressionProblem.from_table(as_table(X[:4], X[:4, 0], weights=[1.0, 0, 0, 0]))
+
+
+def test_a_formula_must_be_finite_on_every_training_row_not_only_on_those_it_is_fitted_to():
+    x = RNG.uniform(0.5, 2, (3 * FIT_ROWS, 1))
+    x[:5] = -1.0
+    problem = RegressionProblem.from_table(as_table(x, np.sqrt(np.abs(x[:, 0]))))
+    loss = problem.score(Batch.pack([Expr.parse("sqrt(x0)"), Expr.parse("sqrt(abs(x0))")], problem.names), CpuEvaluator(1), full=True).loss
+    assert loss[0] == np.inf and loss[1] < 1e-25
+
+
+@pytest.mark.parametrize("name", ["mse", "mae", "huber:0.5", "log-cosh", "relative", "gaussian:0.3", "poisson"])
+def test_the_holdout_loss_is_the_loss_of_the_problem(name):
+    """On the same rows both ways of computing agree."""
+    y = 1 + X[:, 0] ** 2
+    problem = RegressionProblem.from_table(as_table(X, y), loss=name, holdout=0.5)
+    expr, train = Expr.parse("x0 + 1.5"), problem._split[0]
+    fused = CpuEvaluator(1).loss(Batch.pack([expr], problem.names), problem.train, problem.loss.kind, problem.loss.parameter)
+    rows = problem.loss.rows(y[train], X[train, 0] + 1.5)
+    np.testing.assert_allclose(fused[0] * problem.loss_scale, rows.mean(), rtol=1e-12)  # two summation orders

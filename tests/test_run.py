@@ -21,7 +21,7 @@ from symnum.search.enumerate import Cursor, Enumeration
 from symnum.search.evolve import Evolution
 from symnum.search.front import Front
 from symnum.search.portfolio import PLAIN, default_portfolio
-from symnum.search.run import Budget, Progress, Run, Status, epoch, from_arrays, to_arrays
+from symnum.search.run import MIGRATION, Budget, Progress, Run, Status, epoch, from_arrays, to_arrays
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0.5, 2.0, (40, 2))
@@ -42,9 +42,12 @@ def advance(run: Run, progress: Progress, budget: Budget, threads: int = 1, stop
         return run.advance(progress, budget, executor, stop or threading.Event(), on_round)
 
 
+ANY = context()  # only names the operators
+
+
 def fingerprint(progress: Progress) -> tuple:
     """Everything but the time."""
-    arrays = to_arrays(replace(progress, seconds=0.0, exact_at=progress.exact_at and (0.0, progress.exact_at[1])))
+    arrays = to_arrays(replace(progress, seconds=0.0, exact_at=progress.exact_at and (0.0, progress.exact_at[1])), ANY)
     return tuple((name, array.dtype.str, array.shape, array.tobytes()) for name, array in arrays.items())
 
 
@@ -52,12 +55,12 @@ def fingerprint(progress: Progress) -> tuple:
 @pytest.mark.parametrize("search", [Evolution(), Evolution(view="exp"), Enumeration()], ids=["evolution", "view", "enumeration"])
 def test_an_epoch_is_a_pure_function(search):
     c = context(np.exp(NOISE))
-    state = search.start(c, np.random.default_rng(0))
-    for r in range(1, 6):  # the fifth round welcomes migrants
-        a, b = (epoch(search, c, state, Front(), (3, r, 0)) for _ in range(2))
+    state, front = search.start(c, np.random.default_rng(0)), Front()
+    for r in (1, 2, 3, MIGRATION):  # the last welcomes migrants
+        a, b = (epoch(search, c, state, front, (3, r, 0)) for _ in range(2))
         assert fingerprint(Progress(0, Front(), (a.state,))) == fingerprint(Progress(0, Front(), (b.state,)))
         assert a.candidates == b.candidates and a.evaluations == b.evaluations > 0
-        state = a.state
+        state, front = a.state, front.merged(a.candidates)
 
 
 def test_an_epoch_ends_at_the_deadline_and_when_it_is_told_to():
@@ -84,7 +87,7 @@ def test_stopping_and_going_on_is_never_stopping():
     whole, _ = advance(run_of(c), run_of(c).begin(), Budget(None, 400_000))
     part, _ = advance(run_of(c), run_of(c).begin(), Budget(None, 150_000))
     assert 0 < part.round < whole.round
-    resumed, _ = advance(run_of(c), from_arrays(to_arrays(part), c, len(default_portfolio(c))), Budget(None, 400_000))
+    resumed, _ = advance(run_of(c), from_arrays(to_arrays(part, c), c, len(default_portfolio(c))), Budget(None, 400_000))
     assert fingerprint(resumed) == fingerprint(whole)
 
 
@@ -93,7 +96,7 @@ def test_stopping_and_going_on_is_never_stopping():
 def test_a_checkpoint_comes_back(y, tmp_path):
     c = context(y)
     progress, _ = advance(run_of(c), run_of(c).begin(), Budget(None, 200_000))
-    np.savez(tmp_path / "state.npz", **to_arrays(progress))
+    np.savez(tmp_path / "state.npz", **to_arrays(progress, c))
     with np.load(tmp_path / "state.npz", allow_pickle=False) as arrays:
         again = from_arrays(dict(arrays), c, len(progress.states))
     assert again.front == progress.front
@@ -105,7 +108,7 @@ def test_a_checkpoint_comes_back(y, tmp_path):
 def test_the_first_progress_comes_back_too():
     c = context()
     progress = run_of(c).begin()
-    again = from_arrays(to_arrays(progress), c, len(progress.states))
+    again = from_arrays(to_arrays(progress, c), c, len(progress.states))
     assert fingerprint(again) == fingerprint(progress) and len(again.front) == 0
 
 
@@ -113,7 +116,7 @@ def test_operators_are_found_again_by_name():
     """Codes of user operators depend on the order of registration: a checkpoint names them."""
     c = context(np.sin(X[:, 0]), "trigonometric")
     progress, _ = advance(run_of(c), run_of(c).begin(), Budget(None, 50_000))
-    arrays = to_arrays(progress)
+    arrays = to_arrays(progress, c)
     swap = {OPS["sin"].code: OPS["cos"].code, OPS["cos"].code: OPS["sin"].code}
     arrays["operators"] = np.array([f"{swap.get(op.code, op.code)}:{name}" for name, op in OPS.items()])
     for name in [n for n in arrays if n.endswith("/code")]:
@@ -122,6 +125,14 @@ def test_operators_are_found_again_by_name():
     arrays["operators"] = np.append(arrays["operators"], "250:nobody")
     with pytest.raises(ValueError, match="'nobody': register it"):
         from_arrays(arrays, c, len(progress.states))
+
+
+def test_a_checkpoint_of_another_portfolio_is_refused():
+    c = context()
+    arrays = to_arrays(run_of(c).begin(), c)
+    arrays = {name: array for name, array in arrays.items() if not name.startswith("1/")}
+    with pytest.raises(ValueError, match="this portfolio"):
+        from_arrays(arrays, c, len(default_portfolio(c)))
 
 
 # endings --------------------------------------------------------------------------------------------------------------------

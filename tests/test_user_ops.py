@@ -76,6 +76,29 @@ def test_registering_twice_and_names():
             Op.from_function(name, np.tanh, 1)
 
 
+def test_the_same_text_run_again_gives_the_known_operator():
+    cell = """K = 2.5
+def scaled(shift):
+    return lambda a, k=3.0: k * a / (1 + abs(a)) + K * shift
+op = Op.from_function("rerun", scaled(0.5), 1, sympy="3*a/(1 + Abs(a)) + 1.25", domain=Interval(-4, 4), laws="increasing")
+"""
+    namespace = {"Op": Op, "Interval": Interval}
+    exec(cell, namespace)
+    first = namespace["op"]
+    for text in (cell, "\n\n" + cell):  # elsewhere in a file
+        exec(text, namespace)
+        assert namespace["op"] is first
+    changes = {"k * a": "a * k", "k=3.0": "k=3.00001", "(1 + abs": "(1.0 + abs", "abs(a)) +": "np.abs(a)) +",
+               "scaled(0.5)": "scaled(0.50001)", "K = 2.5": "K = 2.50001",
+               "+ 1.25": "+ 5/4", "-4, 4": "-4, 5", "increasing": "", '"increasing"': '"increasing", cost=2'}
+    for old, new in changes.items():
+        assert cell.count(old) == 1
+        with pytest.raises(ValueError, match="already in the table|must agree"):
+            exec(cell.replace(old, new), {"Op": Op, "Interval": Interval, "np": np})
+    row = {"sympy": "sp.sqrt(a**2 + b**2 + 1)", "laws": "commutative", "cost": 3}
+    assert Op.from_function("hyp1", lambda a, b: np.sqrt(a * a + b * b + 1.0), 2, **row) is hyp
+
+
 @pytest.mark.parametrize(("f", "arity", "row", "words"), [
     (lambda a, b: a, 1, {}, r"must take 1 argument\(s\), got \(a, b\)"), (lambda a: a if a > 0 else 0.0, 1, {},
     "raised ValueError"),

@@ -107,13 +107,13 @@ class Op:
                 argument; `torch=`, `latex=`, `derivative=`, `units=`, `cost=`, `laws=` … as in the table.
 
         Returns:
-            the registered operator.
+            the registered operator; the known one where the same text runs again, as in a notebook's cell.
 
         Raises:
-            ValueError: the name is taken or not an identifier, or the probe fails (arity, shape, dtype, closure:
-                finite values inside the domain).
+            ValueError: the name is taken by another function or row, or not an identifier, or the probe fails (arity,
+                shape, dtype, closure: finite values inside the domain).
 
-        >>> softsign = Op.from_function("softsign", lambda a: a / (1 + abs(a)), 1, sympy="a/(1+Abs(a))")
+        >>> softsign = Op.from_function("softsign", lambda a: a / (1 + abs(a)), 1, sympy="a/(1 + Abs(a))")
         >>> softsign.arity
         1
         """

@@ -115,7 +115,7 @@ def compile_rules(grammar: Grammar, names) -> Rules:
     column = {name: i for i, name in enumerate(names)}
     missing = [v for v in grammar.variables if v not in column]
     if missing:
-        msg = f"grammar {grammar.name!r} uses {', '.join(missing)}; the columns are {', '.join(names)}: rename one or the other"
+        msg = f"grammar {grammar.name!r} uses {', '.join(missing)}; the columns are {', '.join(names)} (constant ones are left out)"
         raise ValueError(msg)
     number = {grammar.start: 0}
     for p in grammar.productions:
@@ -177,7 +177,7 @@ def _arrays(pending, units, n_slots, names, column) -> Rules:
     probability = closure @ direct
     least, least_of = _least_costs(code, arg, start, cost, probability)
     root = code[start[1:] - 1]
-    by_root = np.argsort(root, kind="stable")
+    by_root = np.lexsort((arg[start[1:] - 1], root))  # a VAR root is the whole template: those are in order of the column
     root_start = np.searchsorted(root[by_root], np.arange(257))
     return Rules(code, arg, value, start, cost, least, lhs, probability, least_of, closure > 0, by_root, root_start, names)
 
@@ -211,7 +211,7 @@ def _least_costs(code, arg, start, cost, probability) -> tuple[np.ndarray, np.nd
 @njit(cache=True, nogil=True)
 def derive(code, arg, value, offset, arity, rules, out):
     """Complexity of each expression in the grammar by a bottom-up chart; -1 where it has no derivation from slot 0."""
-    _, _, _, _, _, _, r_lhs, _, least_of, reach, by_root, root_start = rules
+    _, r_arg, _, r_start, _, _, r_lhs, _, least_of, reach, by_root, root_start = rules
     slots = len(least_of)
     size = subtree_sizes(code, offset, arity)
     longest = 1
@@ -223,7 +223,10 @@ def derive(code, arg, value, offset, arity, rules, out):
         first = offset[p]
         for t in range(first, offset[p + 1]):
             raw[:] = NEVER
-            for i in range(root_start[code[t]], root_start[code[t] + 1]):
+            first_of, last_of = root_start[code[t]], root_start[code[t] + 1]
+            if code[t] == VAR:  # among as many productions as columns, only those of this column
+                first_of, last_of = column_range(by_root, r_start, r_arg, first_of, last_of, arg[t])
+            for i in range(first_of, last_of):
                 r = by_root[i]
                 total = match(code, arg, value, size, first, t, r, rules, chart)
                 if total < raw[r_lhs[r]]:
@@ -236,6 +239,22 @@ def derive(code, arg, value, offset, arity, rules, out):
                 chart[t - first, a] = least
         root = chart[offset[p + 1] - 1 - first, 0]
         out[p] = root if root < NEVER else -1
+
+
+@njit(cache=True, nogil=True)
+def column_range(by_root, r_start, r_arg, low, high, column):
+    """The part of by_root[low:high], productions of single columns in order, that is of `column`."""
+    end = high
+    while low < high:
+        middle = (low + high) // 2
+        if r_arg[r_start[by_root[middle]]] < column:
+            low = middle + 1
+        else:
+            high = middle
+    high = low
+    while high < end and r_arg[r_start[by_root[high]]] == column:
+        high += 1
+    return low, high
 
 
 @njit(cache=True, nogil=True)

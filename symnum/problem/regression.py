@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,8 @@ from symnum.problem.losses import Loss
 from symnum.problem.table import Table
 
 SEARCH_ROWS = 128  # rows that a search looks at, once there are more than twice as many
-FIT_ROWS = 10_000  # rows that constants on the front are fitted to
+FIT_ROWS = 10_000  # rows that constants on the front are fitted to; their loss is on all training rows
+PROBE_COLUMNS = 100  # columns whose extreme rows belong to the probe
 HOLDOUT = 0.2  # share of rows held out …
 HOLDOUT_FROM = 50  # … where there are at least so many
 EXTREME = 1e30  # beyond this (or below its inverse) a column is scaled by a power of ten: cubes would leave float64
@@ -63,7 +65,16 @@ class RegressionProblem:
             raise ValueError(msg)
         problem = cls(table, Loss.of(loss), holdout, seed or 0)
         problem.loss.row_weights(table.y, problem._weight)
+        rows = len(problem._split[0])
+        if rows < 2:
+            msg = f"at least 2 training rows of positive weight were required, got {rows} of {len(table)} with holdout={holdout}"
+            raise ValueError(msg)
         return problem
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What a resumed run must have in common, beside the data."""
+        return {"loss": self.loss.name, "holdout": self.holdout, "split_seed": self.seed}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,10 +97,11 @@ class RegressionProblem:
 
     @cached_property
     def _split(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row numbers of the training and of the held-out part."""
-        n = len(self.table.y)
+        """Row numbers of the training and of the held-out part, among the rows of positive weight."""
+        weighted = np.flatnonzero(self._weight > 0)
+        n = len(weighted)
         share = self.holdout if self.holdout is not None else HOLDOUT if n >= HOLDOUT_FROM else 0.0
-        order = np.random.default_rng([self.seed, 1]).permutation(n)
+        order = np.random.default_rng([self.seed, 1]).permutation(weighted)
         cut = n - int(round(share * n))
         return np.sort(order[:cut]), np.sort(order[cut:])
 
@@ -121,8 +133,19 @@ class RegressionProblem:
 
     @cached_property
     def probe(self) -> Rows:
-        """A few rows on which functions are told apart."""
-        return self._rows(_sample(self._split[0], 16, self.seed))
+        """A few rows on which functions are told apart: a sample, and where each column is least and greatest.
+
+        The extremes keep a column that is zero on most rows from passing for the constant 0.
+        """
+        train = self._split[0]
+        X = self.table.X[train, :PROBE_COLUMNS]
+        extremes = train[np.concatenate([X.argmin(axis=0), X.argmax(axis=0)])]
+        return self._rows(np.union1d(_sample(train, 16, self.seed), extremes))
+
+    @cached_property
+    def _all_rows(self) -> Rows:
+        """Every training row; `train` where that is all of them."""
+        return self.train if len(self._split[0]) <= FIT_ROWS else self._rows(self._split[0])
 
     @cached_property
     def loss_scale(self) -> float:
@@ -175,6 +198,9 @@ class RegressionProblem:
             batch, rows, evaluator, kind=loss.kind, parameter=loss.parameter, iterations=iterations, starts=starts, seed=self.seed
         )
         losses = fit.loss * self.loss_scale * (self._view_scale(view) if view else 1.0)
+        if full and self._all_rows is not rows:
+            rows = self._all_rows
+            losses = evaluator.loss(fit.batch, rows, loss.kind, loss.parameter) * self.loss_scale
         if loss.function is not None:
             values = evaluator.values(fit.batch, rows)
             w = rows.weight[: rows.n]
@@ -201,14 +227,14 @@ class RegressionProblem:
         return out  # as it is: simplifying would join powers of ten that only together leave float64
 
     def holdout_loss(self, expr: Expr) -> float | None:
-        """Mean squared error (or the user's loss) on the held-out rows, None where there are none."""
+        """The mean loss on the held-out rows, None where there are none; `expr` in the table's magnitudes."""
         test = self._split[1]
         if len(test) == 0:
             return None
+        scale = self.scale[1]
         with np.errstate(all="ignore"):
-            p, y = expr(dict(zip(self.names, self.table.X[test].T, strict=True))), self.table.y[test]
-            rows = self.loss.function(y, p) if self.loss.function is not None else ((p - y) / self.scale[1]) ** 2
-        return float(np.average(rows, weights=self._weight[test]))
+            p, y = expr(dict(zip(self.names, self.table.X[test].T, strict=True))) / scale, self.table.y[test] / scale
+            return float(np.average(self.loss.rows(y, p), weights=self._weight[test]))
 
     def verify(self, expr: Expr) -> Verdict:
         """Coefficient of determination on training rows and on the held-out rows; `expr` in the table's magnitudes."""

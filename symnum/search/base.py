@@ -86,13 +86,13 @@ class Measured:
     node_rows: int
 
 
-def measure(context: Context, shapes: Batch, front: Front, *, view: str = "", iterations: int = 6, starts: int = 1) -> Measured:
+def measure(context: Context, shapes: Batch, front: Front, *, view: str = "") -> Measured:
     """Score shapes with their best scale and offset; write out and refit those that may beat the front.
 
     Through a `view` g the shapes are scored on g⁻¹(y), and what is written out is g of them.
     """
     extended = affine(shapes, True, True) if context.scaled else shapes
-    score = context.problem.score(extended, context.evaluator, view=view, iterations=iterations, starts=starts)
+    score = context.problem.score(extended, context.evaluator, view=view)
     fitted = _inner(score.batch, shapes)
     complexity = context.rules.complexity(shapes) + (OPS[view].cost if view else 0)
     chosen = _promising(complexity, score.loss, front)
@@ -131,6 +131,18 @@ def applied(op: Op, batch: Batch) -> Batch:
         arg=np.insert(batch.arg, ends, 0),
         value=np.insert(batch.value, ends, 0.0),
         offset=batch.offset + np.arange(len(batch.offset)),
+    )
+
+
+def operand(batch: Batch) -> Batch:
+    """f for every g(f): the undoing of `applied`."""
+    ends = batch.offset[1:] - 1
+    return replace(
+        batch,
+        code=np.delete(batch.code, ends),
+        arg=np.delete(batch.arg, ends),
+        value=np.delete(batch.value, ends),
+        offset=batch.offset - np.arange(len(batch.offset)),
     )
 
 

@@ -2,7 +2,8 @@
 
 Complexity k of a nonterminal is built from its productions and the smaller libraries of their slots. Two expressions are
 one function if they agree on the probe rows (values rounded to 36 mantissa bits), free constants standing for generic
-numbers by position; only the first is kept and built upon. `exhausted` is the largest complexity that was finished: no
+numbers by position (of four magnitudes and signs, in case the first are outside a domain); only the first is kept and built
+upon. `exhausted` is the largest complexity that was finished: no
 formula of that complexity or less is missing, up to the scale and offset that every shape is fitted with.
 """
 
@@ -22,6 +23,7 @@ from symnum.search.vary import peel
 
 CHUNK = 20_000  # compositions built at once
 BATCH = 400  # shapes told at once
+TRIALS = (1.0, -1.0, 40.0, -40.0)  # scales of the generic constants: the first at which an expression is finite is its start
 MOST_CONSTANTS = 3  # free constants per enumerated expression; more cannot be told apart from few rows
 
 
@@ -189,15 +191,21 @@ class _Library:
         batch = batch.take(few)
         if len(batch) == 0:
             return batch
-        numbered = generic_constants(batch)
-        values = self.context.evaluator.values(numbered, self.context.problem.probe)
-        signature = signatures(values.y)
-        good = np.flatnonzero(values.ok)
-        _, first = np.unique(signature[good], return_index=True)
-        good = good[np.sort(first)]
-        good = good[~np.isin(signature[good], self.known[slot])]
-        self.known[slot] = np.union1d(self.known[slot], signature[good])
-        return batch.take(good)
+        found = []
+        for scale in TRIALS:
+            trial = generic_constants(batch, scale)
+            values = self.context.evaluator.values(trial, self.context.problem.probe)
+            signature = signatures(values.y) ^ np.uint64(TRIALS.index(scale))
+            good = np.flatnonzero(values.ok)
+            _, first = np.unique(signature[good], return_index=True)
+            good = good[np.sort(first)]
+            good = good[~np.isin(signature[good], self.known[slot])]
+            self.known[slot] = np.union1d(self.known[slot], signature[good])
+            found.append(trial.take(good))
+            batch = batch.take(~values.ok & (batch.n_constants > 0))  # sqrt(c - x) may be real for another c
+            if len(batch) == 0:
+                break
+        return Batch.concatenate(found)
 
 
 def _template(rules: Rules, r: int) -> list[tuple[int, int, float]]:
@@ -246,13 +254,13 @@ def compose(template: list[tuple[int, int, float]], children: list[Batch], names
     return Batch(code, arg, value, offset, names)
 
 
-def generic_constants(batch: Batch) -> Batch:
+def generic_constants(batch: Batch, scale: float = 1.0) -> Batch:
     """Free constants replaced by generic numbers by position, so that equal values mean equal families."""
     is_const = batch.code == CONST
     before = np.concatenate([[0], np.cumsum(is_const)])
     rank = before[:-1] - np.repeat(before[batch.offset[:-1]], batch.lengths)
     generic = np.sqrt(np.array([2.0, 3.0, 5.0, 7.0, 11.0])) * np.array([0.31, 0.57, 0.43, 0.29, 0.23]) + 0.5
-    return replace(batch, value=np.where(is_const, generic[np.minimum(rank, 4)], batch.value))
+    return replace(batch, value=np.where(is_const, scale * generic[np.minimum(rank, 4)], batch.value))
 
 
 @njit(cache=True, nogil=True)

@@ -11,8 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symnum.language.batch import Batch
-from symnum.search.base import Context
+from symnum.language.ops import OPS
+from symnum.search.base import Context, operand
 from symnum.search.vary import breed, peel
+
+FOUNDERS = 50  # members below which an island is filled with random shapes instead of children
+SECOND_LOOK = 0.05  # share of known skeletons measured again: their constants may start better this time
+PROGRESS = 1e-3  # relative gain in loss that counts against stagnation
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Island:
         seen: (2^k,) hashes of skeletons measured, direct-mapped.
         generation: rounds since the start; `record` and `record_at`: the least loss since the restart, and when.
         hits: children skipped by the cache.
+        guests: migrants waiting to be measured; never kept beyond an epoch.
     """
 
     members: Batch
@@ -35,6 +41,7 @@ class Island:
     record: float = np.inf
     record_at: int = 0
     hits: int = 0
+    guests: Batch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +74,27 @@ class Evolution:
         return Island(nothing, zero, zero.astype(np.int64), zero.astype(np.int64), np.zeros(self.cache, np.uint64))
 
     def ask(self, context: Context, state: Island, n: int, rng: np.random.Generator) -> tuple[Island, Batch]:
-        if len(state.members) < 50:
+        if len(state.members) < FOUNDERS:
             size = min(12, context.max_complexity)
-            return state, self._admissible(context, context.rules.sample(n, size, rng))
+            return self._with_guests(state, self._admissible(context, context.rules.sample(n, size, rng)))
         first, second = self._parents(state, n, rng), self._parents(state, n, rng)
         children = breed(state.members, first, second, context.rules, context.max_complexity, int(rng.integers(1 << 62)))
         children = self._admissible(context, children)
         hashes = children.skeleton_hash()
         slot = hashes % np.uint64(self.cache)
-        known = (state.seen[slot] == hashes) & (rng.random(len(children)) > 0.05)
+        known = (state.seen[slot] == hashes) & (rng.random(len(children)) > SECOND_LOOK)
         _, first_of = np.unique(hashes, return_index=True)
         once = np.zeros(len(children), bool)
         once[first_of] = True
         new = once & ~known
         seen = state.seen.copy()
         seen[slot] = hashes
-        return replace(state, seen=seen, hits=state.hits + int(len(children) - new.sum())), children.take(new)
+        return self._with_guests(replace(state, seen=seen, hits=state.hits + int(len(children) - new.sum())), children.take(new))
+
+    def _with_guests(self, state: Island, batch: Batch) -> tuple[Island, Batch]:
+        if state.guests is None:
+            return state, batch
+        return replace(state, guests=None), Batch.concatenate([batch, state.guests])
 
     def tell(self, context: Context, state: Island, batch: Batch, loss: np.ndarray, rng: np.random.Generator) -> Island:
         alive = np.isfinite(loss)
@@ -93,7 +105,7 @@ class Evolution:
         age = np.concatenate([state.age + 1, np.zeros(len(batch), np.int64)])
         kept = self._survivors(losses, complexity, age)
         record = float(losses.min(initial=np.inf))
-        better = record < 0.999 * state.record
+        better = record < (1 - PROGRESS) * state.record
         state = replace(
             state,
             members=members.take(kept),
@@ -110,18 +122,11 @@ class Evolution:
         return state
 
     def welcome(self, context: Context, state: Island, migrants: Batch) -> Island:
-        """Migrants enter with a loss of zero age; they are measured with the next batch's survivors."""
-        if len(migrants) == 0 or len(state.members) == 0:
-            return state
-        shapes = self._admissible(context, migrants)
-        extended = np.full(len(shapes), np.median(state.loss))
-        return replace(
-            state,
-            members=Batch.concatenate([state.members, shapes]),
-            loss=np.concatenate([state.loss, extended]),
-            complexity=np.concatenate([state.complexity, context.rules.complexity(shapes)]),
-            age=np.concatenate([state.age, np.zeros(len(shapes), np.int64)]),
-        )
+        """Migrants are guests until the next `ask` has them measured; through a view g, the f of every g(f)."""
+        if self.view:
+            roots = migrants.code[migrants.offset[1:] - 1]
+            migrants = operand(migrants.take(roots == OPS[self.view].code))
+        return replace(state, guests=self._admissible(context, migrants))
 
     def _admissible(self, context: Context, batch: Batch) -> Batch:
         """Shapes that are in the grammar and within the limit."""

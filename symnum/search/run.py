@@ -20,15 +20,16 @@ import numpy as np
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
 from symnum.language.ops import FIRST_OP, OPS, by_code
+from symnum.language.rules import SLOT
 from symnum.search.base import Context, Search, measure, written_out
 from symnum.search.enumerate import Cursor
 from symnum.search.evolve import Island
 from symnum.search.front import Candidate, Front
-from symnum.search.vary import peel
 
 ASKED = 1000  # shapes per batch
+LONGER, AT_LEAST = 1.5, 300_000  # evaluations spent after an exact formula is found, in search of a simpler one
 BATCHES = 2  # batches per epoch
-MIGRATION = 5  # rounds between visits of the front's formulas
+MIGRATION = 25  # rounds between visits of the front's formulas: seldom, so that islands stay different
 
 
 class Status(Enum):
@@ -101,16 +102,23 @@ class Run:
     seed: int
     guesses: tuple[Expr, ...] = field(default=())
 
-    def begin(self) -> Progress:
-        """Progress before the first round: guesses fitted, states empty."""
-        states = tuple(s.start(self.context, np.random.default_rng([self.seed, 0, i])) for i, s in enumerate(self.searches))
-        front = Front(floor=self.context.problem.floor, resolution=self.context.problem.resolution)
-        progress = Progress(0, front, states)
-        if self.guesses:
-            batch = Batch.pack(self.guesses, self.context.rules.names)
-            candidates, evaluations, node_rows = written_out(self.context, batch, front)
-            progress = replace(progress, front=front.merged(candidates), evaluations=evaluations, node_rows=node_rows)
-        return progress
+    def begin(self, saved: Progress | None = None) -> Progress:
+        """Progress before the next round: what was saved, or empty states; with the guesses, fitted."""
+        progress = saved
+        if progress is None:
+            states = tuple(s.start(self.context, np.random.default_rng([self.seed, 0, i])) for i, s in enumerate(self.searches))
+            front = Front(floor=self.context.problem.floor, resolution=self.context.problem.resolution)
+            progress = Progress(0, front, states)
+        if not self.guesses:
+            return progress
+        batch = Batch.pack(self.guesses, self.context.rules.names)
+        candidates, evaluations, node_rows = written_out(self.context, batch, progress.front)
+        return replace(
+            progress,
+            front=progress.front.merged(candidates),
+            evaluations=progress.evaluations + evaluations,
+            node_rows=progress.node_rows + node_rows,
+        )
 
     def advance(
         self,
@@ -164,7 +172,7 @@ def _ended(progress: Progress, budget: Budget, stop: threading.Event, most: int)
         return Status.INTERRUPTED
     if progress.exact_at is not None:  # a while longer: a simpler formula may be exact as well
         seconds, evaluations = progress.exact_at
-        if progress.evaluations >= 1.25 * evaluations + 20_000:
+        if progress.evaluations >= LONGER * evaluations + AT_LEAST:
             return Status.EXACT
     if budget.evaluations is not None and progress.evaluations >= budget.evaluations:
         return Status.EVALUATIONS if progress.exact_at is None else Status.EXACT
@@ -191,9 +199,9 @@ def epoch(
     The same arguments give the same result, unless the deadline (monotonic seconds) or `stop` cuts it short.
     """
     rng = np.random.default_rng(list(seed))
-    if seed[1] % MIGRATION == 0 and len(front):
-        migrants = Batch.pack([c.expr for c in front], context.rules.names)
-        state = search.welcome(context, state, peel(migrants) if context.scaled else migrants)
+    exact = len(front) > 0 and front[-1].loss <= front.floor  # from now on everyone tries to simplify it
+    if exact or (seed[1] % MIGRATION == 0 and len(front)):
+        state = search.welcome(context, state, Batch.pack([c.expr for c in front], context.rules.names))
     out = Epoch(state)
     for _ in range(BATCHES):
         if (stop is not None and stop.is_set()) or (deadline is not None and time.monotonic() > deadline):
@@ -217,13 +225,14 @@ def epoch(
 
 
 # checkpoints ----------------------------------------------------------------------------------------------------------
-def to_arrays(progress: Progress) -> dict[str, np.ndarray]:
-    """The progress as plain arrays, the front's formulas as text."""
+def to_arrays(progress: Progress, context: Context) -> dict[str, np.ndarray]:
+    """The progress as plain arrays, the front's formulas as text, the grammar's operators by name."""
+    used = np.unique(context.rules.code[(context.rules.code >= FIRST_OP) & (context.rules.code != SLOT)])
     out = {
         "progress": np.array([progress.round, progress.evaluations, progress.node_rows, progress.expressions], np.int64),
         "seconds": np.array(progress.seconds),
         "exact_at": np.array(progress.exact_at if progress.exact_at is not None else [-1.0, -1.0]),
-        "operators": np.array([f"{op.code}:{name}" for name, op in OPS.items()]),
+        "operators": np.array([f"{code}:{by_code(code).name}" for code in used], dtype=np.str_),
         "front_text": np.array([str(c.expr) for c in progress.front], dtype=np.str_),
         "front_measure": np.array([[c.complexity, c.loss] for c in progress.front], float).reshape(-1, 2),
     }
@@ -242,11 +251,15 @@ def from_arrays(arrays: dict[str, np.ndarray], context: Context, n_searches: int
     recode = np.arange(256, dtype=np.uint8)
     for entry in arrays["operators"].tolist():
         code, _, name = entry.partition(":")
-        if int(code) >= FIRST_OP and (name not in OPS or by_code(OPS[name].code) is not OPS[name]):
+        if name not in OPS:
             msg = f"the run used the operator {name!r}: register it (Op.from_function) before resuming"
             raise ValueError(msg)
         recode[int(code)] = OPS[name].code
     names = context.rules.names
+    saved = len({name.split("/")[0] for name in arrays if "/" in name})
+    if saved != n_searches:
+        msg = f"the run has {saved} searches, this portfolio {n_searches}: data, grammar, loss and portfolio must be those of the run"
+        raise ValueError(msg)
     states: list[Any] = []
     for i in range(n_searches):
         if f"{i}/cursor" in arrays:
