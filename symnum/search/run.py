@@ -29,7 +29,7 @@ from symnum.search.front import Candidate, Front
 ASKED = 1000  # shapes per batch
 LONGER, AT_LEAST = 1.5, 300_000  # evaluations spent after an exact formula is found, in search of a simpler one
 BATCHES = 2  # batches per epoch
-MIGRATION = 25  # rounds between visits of the front's formulas: seldom, so that islands stay different
+MIGRATION = 10  # rounds between visits of the front's formulas: seldom, so that islands stay different
 
 
 class Status(Enum):
