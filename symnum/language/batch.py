@@ -88,7 +88,9 @@ class Batch:
         """Subtree size of every token (T,): the subtree rooted at t is the slice [t - sizes[t] + 1, t]."""
         from symnum.language.batch_kernels import subtree_sizes
 
-        return subtree_sizes(self.code, self.offset, arities())
+        size = np.empty(len(self.code), np.int32)
+        subtree_sizes(self.code, self.offset, arities(), size)
+        return size
 
     @property
     def complexity(self) -> np.ndarray:
@@ -130,15 +132,19 @@ class Batch:
 
     def skeleton_hash(self) -> np.ndarray:
         """A uint64 per expression (P,): equal for equal skeletons (free constants ignored, commutative order ignored)."""
-        from symnum.language.batch_kernels import skeleton_hashes
-
-        return skeleton_hashes(self.code, self.arg, self.value, self.offset, arities(), commutative(), False)
+        return self._hash(False)
 
     def structural_hash(self) -> np.ndarray:
         """A uint64 per expression (P,), constants included; operands of commutative operators in any order."""
+        return self._hash(True)
+
+    def _hash(self, with_constants: bool) -> np.ndarray:
         from symnum.language.batch_kernels import skeleton_hashes
 
-        return skeleton_hashes(self.code, self.arg, self.value, self.offset, arities(), commutative(), True)
+        out, stack = np.empty(len(self), np.uint64), np.empty(int(self.lengths.max(initial=1)), np.uint64)
+        bits = self.value.view(np.uint64)
+        skeleton_hashes(self.code, self.arg, bits, self.offset, arities(), commutative(), with_constants, stack, out)
+        return out
 
     def dedup(self) -> "Batch":
         """The first of each group of structurally equal expressions, in order.

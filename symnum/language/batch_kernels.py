@@ -8,17 +8,22 @@ from numba import njit
 
 from symnum.language.ops import CONST, VAR
 
+# options of kernels that allocate nothing (no reference counts: half the compile time), and of those below that only
+# kernels call (no wrappers for Python either)
+KERNEL = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
+INNER = {"_nrt": False, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-@njit(cache=True, nogil=True)
-def subtree_sizes(code, offset, arity):
-    size = np.ones(len(code), np.int32)
+
+@njit(**KERNEL)
+def subtree_sizes(code, offset, arity, size):
+    """Write the subtree size of every token."""
     for p in range(len(offset) - 1):
         for t in range(offset[p], offset[p + 1]):
+            size[t] = 1
             child = t - 1
             for _ in range(arity[code[t]]):
                 size[t] += size[child]
                 child -= size[child]
-    return size
 
 
 @njit(cache=True, nogil=True)
@@ -49,7 +54,7 @@ def splice(host, host_size, at, donor, donor_size, subtree):
     return new_code, new_arg, new_value, new_offset
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def mix(x):
     """splitmix64's finaliser: a bijection of uint64 that scatters near inputs."""
     x = np.uint64(x) + np.uint64(0x9E3779B97F4A7C15)
@@ -58,16 +63,10 @@ def mix(x):
     return x ^ (x >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
-def skeleton_hashes(code, arg, value, offset, arity, commutes, with_constants):
-    count = len(offset) - 1
-    out = np.empty(count, np.uint64)
-    bits = value.view(np.uint64)
-    longest = 1
-    for p in range(count):
-        longest = max(longest, offset[p + 1] - offset[p])
-    stack = np.empty(longest, np.uint64)
-    for p in range(count):
+@njit(**KERNEL)
+def skeleton_hashes(code, arg, bits, offset, arity, commutes, with_constants, stack, out):
+    """Write a hash per expression; `bits` are the constants' float64 bits, `stack` has room for the longest expression."""
+    for p in range(len(offset) - 1):
         top = 0
         for t in range(offset[p], offset[p + 1]):
             c = code[t]
@@ -88,4 +87,3 @@ def skeleton_hashes(code, arg, value, offset, arity, commutes, with_constants):
                 top -= 1
                 stack[top - 1] = mix(mix(h ^ a) ^ (b * np.uint64(3)))
         out[p] = stack[0]
-    return out

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from symnum.language.batch import Batch, arities
-from symnum.language.batch_kernels import mix, subtree_sizes
+from symnum.language.batch_kernels import INNER, KERNEL, mix, subtree_sizes
 from symnum.language.grammar import Grammar, Integer, Slot
 from symnum.language.ops import CONST, FIRST_OP, NUMBER, VAR, Op
 
@@ -82,15 +82,26 @@ class Rules:
         [3, 5, -1]
         """
         out = np.empty(len(batch), np.int64)
-        derive(batch.code, batch.arg, batch.value, batch.offset, arities(), self.arrays, out)
+        desk = self.desk(len(batch.code), int(batch.lengths.max(initial=1)))
+        derive(batch.code, batch.arg, batch.value, batch.offset, arities(), self.arrays, desk, out)
         return out
+
+    def desk(self, tokens: int, longest: int) -> tuple[np.ndarray, ...]:
+        """Working arrays of `derive` for batches of so many tokens: kernels allocate nothing."""
+        slots = len(self.least_of)
+        return np.empty(tokens, np.int32), np.empty((longest, slots), np.int64), np.empty(slots, np.int64)
 
     def sample(self, n: int, budget: int, rng: np.random.Generator) -> Batch:
         """`n` random expressions of complexity at most `budget` (or the least there is)."""
         least = max(1, int(self.least_of[0]))
         budgets = rng.integers(least, max(budget, least) + 1, n)
-        code, arg, value, offset = sample_many(self.arrays, n, budgets, np.uint64(rng.integers(1 << 63)))
-        return Batch(code, arg, value, offset, self.names)
+        limit = 64 * (int(budgets.max(initial=0)) + 4)  # tokens: templates of cost 1 may hold many
+        code, arg, value = np.empty(limit * n, np.uint8), np.empty(limit * n, np.int32), np.empty(limit * n)
+        offset, stack = np.zeros(n + 1, np.int64), np.empty((DEEPEST, 2), np.int64)
+        state = rng.integers(1 << 63, size=1, dtype=np.uint64)
+        sample_many(self.arrays, budgets, limit, state, stack, code, arg, value, offset)
+        end = offset[-1]
+        return Batch(code[:end].copy(), arg[:end].copy(), value[:end].copy(), offset, self.names)
 
     @property
     def leaf_tokens(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -208,21 +219,18 @@ def _least_costs(code, arg, start, cost, probability) -> tuple[np.ndarray, np.nd
     return least.astype(np.int64), least_of.astype(np.int64)
 
 
-@njit(cache=True, nogil=True)
-def derive(code, arg, value, offset, arity, rules, out):
+@njit(**KERNEL)
+def derive(code, arg, value, offset, arity, rules, desk, out):
     """Complexity of each expression in the grammar by a bottom-up chart; -1 where it has no derivation from slot 0."""
     _, r_arg, _, r_start, _, _, r_lhs, _, least_of, reach, by_root, root_start = rules
+    size, chart, raw = desk
     slots = len(least_of)
-    size = subtree_sizes(code, offset, arity)
-    longest = 1
-    for p in range(len(offset) - 1):
-        longest = max(longest, offset[p + 1] - offset[p])
-    chart = np.empty((longest, slots), np.int64)
-    raw = np.empty(slots, np.int64)
+    subtree_sizes(code, offset, arity, size)
     for p in range(len(offset) - 1):
         first = offset[p]
         for t in range(first, offset[p + 1]):
-            raw[:] = NEVER
+            for a in range(slots):
+                raw[a] = NEVER
             first_of, last_of = root_start[code[t]], root_start[code[t] + 1]
             if code[t] == VAR:  # among as many productions as columns, only those of this column
                 first_of, last_of = column_range(by_root, r_start, r_arg, first_of, last_of, arg[t])
@@ -241,7 +249,7 @@ def derive(code, arg, value, offset, arity, rules, out):
         out[p] = root if root < NEVER else -1
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def column_range(by_root, r_start, r_arg, low, high, column):
     """The part of by_root[low:high], productions of single columns in order, that is of `column`."""
     end = high
@@ -257,7 +265,7 @@ def column_range(by_root, r_start, r_arg, low, high, column):
     return low, high
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def match(code, arg, value, size, first, t, r, rules, chart):
     """Cost of deriving the subtree rooted at `t` by production `r`, NEVER if its template does not fit."""
     r_code, r_arg, r_value, r_start, r_cost = rules[0], rules[1], rules[2], rules[3], rules[4]
@@ -280,14 +288,14 @@ def match(code, arg, value, size, first, t, r, rules, chart):
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def draw(state):
     """The next uniform number of the stream `state` (1,) uint64 (splitmix64)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
     return np.float64(mix(state[0]) >> np.uint64(11)) / 9007199254740992.0
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def draw_constant(state):
     """A start for a free constant: 1 a third of the time, else log-uniform over e^±2 with random sign."""
     u = draw(state)
@@ -296,11 +304,13 @@ def draw_constant(state):
     return np.exp(4.0 * (draw(state) - 0.5)) * (1.0 if u < 0.8 else -1.0)
 
 
-@njit(cache=True, nogil=True)
-def grow(rules, slot, budget, state, code, arg, value, w, limit):
-    """Write a random derivation of `slot` of complexity <= budget (or the least) at `w`; returns the end, or -1 beyond `limit`."""
+@njit(**INNER)
+def grow(rules, slot, budget, state, stack, code, arg, value, w, limit):
+    """Write a random derivation of `slot` of complexity <= budget (or the least) at `w`; returns the end, or -1 beyond `limit`.
+
+    `stack` (DEEPEST, 2) int64 is working space: production, next template token.
+    """
     r_code, r_arg, r_value, r_start, _, least, _, probability, least_of = rules[:9]
-    stack = np.empty((DEEPEST, 2), np.int64)  # production, next template token
     top = 0
     left = max(budget, least_of[slot])
     r = choose(probability[slot], least, left, state)
@@ -331,7 +341,7 @@ def grow(rules, slot, budget, state, code, arg, value, w, limit):
     return w
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def choose(weights, least, budget, state):
     """A production drawn by weight among those that fit the budget, or the cheapest."""
     total = 0.0
@@ -351,25 +361,12 @@ def choose(weights, least, budget, state):
     return cheapest
 
 
-@njit(cache=True, nogil=True)
-def sample_many(rules, n, budgets, seed):
-    state = np.array([seed], np.uint64)
-    capacity = 64 * n + 1024
-    code, arg, value = np.empty(capacity, np.uint8), np.empty(capacity, np.int32), np.empty(capacity, np.float64)
-    offset = np.zeros(n + 1, np.int64)
-    for p in range(n):
-        end = -1
+@njit(**KERNEL)
+def sample_many(rules, budgets, limit, state, stack, code, arg, value, offset):
+    """A derivation of slot 0 per budget, each of at most `limit` tokens."""
+    for p in range(len(budgets)):
+        end, budget = -1, budgets[p]
         while end < 0:
-            end = grow(rules, 0, budgets[p], state, code, arg, value, offset[p], capacity)
-            if end < 0:
-                capacity *= 2
-                code, arg, value = _wider(code, capacity), _wider(arg, capacity), _wider(value, capacity)
+            end = grow(rules, 0, budget, state, stack, code, arg, value, offset[p], offset[p] + limit)
+            budget -= 1  # what does not fit is drawn again, smaller
         offset[p + 1] = end
-    return code[: offset[n]].copy(), arg[: offset[n]].copy(), value[: offset[n]].copy(), offset
-
-
-@njit(cache=True, nogil=True)
-def _wider(a, capacity):
-    out = np.empty(capacity, a.dtype)
-    out[: len(a)] = a
-    return out

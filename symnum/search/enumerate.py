@@ -12,10 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import product as cartesian
 
 import numpy as np
-from numba import njit
 
 from symnum.language.batch import Batch, commutative
-from symnum.language.batch_kernels import mix
 from symnum.language.ops import CONST
 from symnum.language.rules import NEVER, SLOT, Rules
 from symnum.search.base import Context
@@ -263,18 +261,21 @@ def generic_constants(batch: Batch, scale: float = 1.0) -> Batch:
     return replace(batch, value=np.where(is_const, scale * generic[np.minimum(rank, 4)], batch.value))
 
 
-@njit(cache=True, nogil=True)
-def signatures(y):
+def signatures(y: np.ndarray) -> np.ndarray:
     """A uint64 per row of `y`: equal where values agree to 36 mantissa bits (tiny ones count as 0)."""
-    out = np.empty(len(y), np.uint64)
-    for p in range(len(y)):
-        size = 0.0
-        for j in range(y.shape[1]):
-            size = max(size, abs(y[p, j]))
-        h = np.uint64(0)
-        for j in range(y.shape[1]):
-            x = y[p, j] if abs(y[p, j]) > 1e-13 * size else 0.0
-            bits = np.array([x]).view(np.uint64)[0]
-            h = mix(h ^ ((bits + np.uint64(1 << 15)) >> np.uint64(16)))
-        out[p] = h
+    with np.errstate(all="ignore"):  # rows that are not finite are not used
+        size = np.abs(y).max(axis=1, initial=0.0)
+        bits = np.where(np.abs(y) > 1e-13 * size[:, None], y, 0.0).view(np.uint64)
+        rounded = (bits + np.uint64(1 << 15)) >> np.uint64(16)
+        out = np.zeros(len(y), np.uint64)
+        for column in rounded.T:
+            out = scatter(out ^ column)
     return out
+
+
+def scatter(x: np.ndarray) -> np.ndarray:
+    """splitmix64's finaliser (`batch_kernels.mix`) on an array."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

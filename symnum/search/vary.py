@@ -9,9 +9,9 @@ import numpy as np
 from numba import njit
 
 from symnum.language.batch import Batch, arities
-from symnum.language.batch_kernels import mix
+from symnum.language.batch_kernels import INNER, KERNEL, mix
 from symnum.language.ops import CONST, NUMBER, OPS
-from symnum.language.rules import Rules, derive, draw, draw_constant, grow
+from symnum.language.rules import DEEPEST, Rules, derive, draw, draw_constant, grow
 
 ATTEMPTS = 8  # tries per child before a parent is copied with new constants
 ADD, SUB, MUL, DIV, NEG = (OPS[name].code for name in ("add", "sub", "mul", "div", "neg"))
@@ -26,7 +26,12 @@ def breed(parents: Batch, first: np.ndarray, second: np.ndarray, rules: Rules, m
     Children lie in the grammar at complexity at most `max_complexity`.
     """
     capacity = max(4 * max_complexity + 64, int(parents.lengths.max(initial=0)))
-    code, arg, value, offset = _breed(
+    n = len(first)
+    code, arg, value = np.empty(n * capacity, np.uint8), np.empty(n * capacity, np.int32), np.empty(n * capacity)
+    offset = np.zeros(n + 1, np.int64)
+    child, piece = ((np.empty(capacity, np.uint8), np.empty(capacity, np.int32), np.empty(capacity)) for _ in range(2))
+    desk = (np.zeros(1, np.uint64), np.empty((DEEPEST, 2), np.int64), np.zeros(2, np.int64), np.zeros(1, np.int64))
+    _breed(
         (parents.code, parents.arg, parents.value, parents.offset),
         first,
         second,
@@ -35,42 +40,44 @@ def breed(parents: Batch, first: np.ndarray, second: np.ndarray, rules: Rules, m
         rules.leaf_tokens,
         rules.operator_codes,
         max_complexity,
-        capacity,
         np.uint64(seed),
+        child,
+        piece,
+        desk,
+        rules.desk(capacity, capacity),
+        (code, arg, value, offset),
     )
-    return Batch(code, arg, value, offset, parents.names)
+    end = offset[-1]
+    return Batch(code[:end].copy(), arg[:end].copy(), value[:end].copy(), offset, parents.names)
 
 
-@njit(cache=True, nogil=True)
-def _breed(parents, first, second, arity, rules, leaves, operators, max_complexity, capacity, seed):
-    n = len(first)
-    codes, args = np.empty(n * capacity, np.uint8), np.empty(n * capacity, np.int32)
-    values, offset = np.empty(n * capacity), np.zeros(n + 1, np.int64)
-    child = (np.empty(capacity, np.uint8), np.empty(capacity, np.int32), np.empty(capacity))
-    piece = (np.empty(capacity, np.uint8), np.empty(capacity, np.int32), np.empty(capacity))
-    whole, cost = np.zeros(2, np.int64), np.zeros(1, np.int64)
-    state = np.zeros(1, np.uint64)
-    for i in range(n):
+@njit(**KERNEL)
+def _breed(parents, first, second, arity, rules, leaves, operators, max_complexity, seed, child, piece, desk, chart, out):
+    """Write the children to `out`; `child`, `piece`, `desk` and `chart` are working space."""
+    state, stack, whole, cost = desk
+    codes, args, values, offset = out
+    for i in range(len(first)):
         state[0] = mix(seed ^ mix(np.uint64(i)))
         length = 0
         for attempt in range(ATTEMPTS + 1):
             last = attempt == ATTEMPTS
-            length = attempt_child(parents, first[i], second[i], arity, rules, leaves, operators, max_complexity, state, child, piece, last)
+            length = attempt_child(
+                parents, first[i], second[i], arity, rules, leaves, operators, max_complexity, state, stack, child, piece, last
+            )
             if length <= 0:
                 continue
             whole[1] = length
-            derive(child[0][:length], child[1][:length], child[2][:length], whole, arity, rules, cost)
+            derive(child[0], child[1], child[2], whole, arity, rules, chart, cost)
             if last or (cost[0] > 0 and cost[0] <= max_complexity):
                 break
         w = offset[i]
-        codes[w : w + length], args[w : w + length], values[w : w + length] = child[0][:length], child[1][:length], child[2][:length]
+        for t in range(length):
+            codes[w + t], args[w + t], values[w + t] = child[0][t], child[1][t], child[2][t]
         offset[i + 1] = w + length
-    t = offset[n]
-    return codes[:t].copy(), args[:t].copy(), values[:t].copy(), offset
 
 
-@njit(cache=True, nogil=True)
-def attempt_child(parents, a, b, arity, rules, leaves, operators, max_complexity, state, child, piece, copy):
+@njit(**INNER)
+def attempt_child(parents, a, b, arity, rules, leaves, operators, max_complexity, state, stack, child, piece, copy):
     """Write one variation of parent `a` to `child`; returns its length, or -1 if it does not fit."""
     code, arg, value, offset = parents
     start, stop = offset[a], offset[a + 1]
@@ -85,12 +92,12 @@ def attempt_child(parents, a, b, arity, rules, leaves, operators, max_complexity
         return join(parents, start, low, at, stop, code, arg, value, span_start(code, donor, arity), donor + 1, child)
     if u < SUBTREE:
         slot = int(draw(state) * len(rules[8]))
-        end = grow(rules, slot, 1 + int(draw(state) * 8), state, piece[0], piece[1], piece[2], 0, capacity)
+        end = grow(rules, slot, 1 + int(draw(state) * 8), state, stack, piece[0], piece[1], piece[2], 0, capacity)
         return join(parents, start, low, at, stop, piece[0], piece[1], piece[2], 0, end, child) if end > 0 else -1
     if u < POINT:
         return point(parents, start, at, stop, arity, leaves, operators, state, child)
     if u < INSERT:
-        end = wrap(parents, low, at, arity, rules, operators, state, piece)
+        end = wrap(parents, low, at, arity, rules, operators, state, stack, piece)
         return join(parents, start, low, at, stop, piece[0], piece[1], piece[2], 0, end, child) if end > 0 else -1
     if u < DELETE:  # a node gives way to one of its operands
         if arity[code[at]] == 0:
@@ -107,10 +114,10 @@ def attempt_child(parents, a, b, arity, rules, leaves, operators, max_complexity
             if code[t] == CONST:
                 child[2][t - start] = draw_constant(state) if draw(state) < 0.5 else value[t] * np.exp(draw(state) - 0.5)
         return stop - start
-    return grow(rules, 0, 1 + int(draw(state) * max_complexity * 0.6), state, child[0], child[1], child[2], 0, capacity)
+    return grow(rules, 0, 1 + int(draw(state) * max_complexity * 0.6), state, stack, child[0], child[1], child[2], 0, capacity)
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def span_start(code, root, arity):
     """First token of the subtree rooted at `root`."""
     need, t = 1, root
@@ -120,7 +127,7 @@ def span_start(code, root, arity):
     return t + 1
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def join(parents, start, low, at, stop, d_code, d_arg, d_value, d_low, d_stop, child):
     """The parent with the subtree low…at replaced by the donor's tokens d_low…d_stop-1."""
     code, arg, value, _ = parents
@@ -140,7 +147,7 @@ def join(parents, start, low, at, stop, d_code, d_arg, d_value, d_low, d_stop, c
     return w
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def point(parents, start, at, stop, arity, leaves, operators, state, child):
     """Another token of the same arity at `at`; operands of a binary node may swap instead."""
     code, arg, value, _ = parents
@@ -161,8 +168,8 @@ def point(parents, start, at, stop, arity, leaves, operators, state, child):
     return -1
 
 
-@njit(cache=True, nogil=True)
-def wrap(parents, low, at, arity, rules, operators, state, piece):
+@njit(**INNER)
+def wrap(parents, low, at, arity, rules, operators, state, stack, piece):
     """The subtree low…at as an operand of a new operator, its partner (if any) grown small; written to `piece`."""
     code, arg, value, _ = parents
     capacity = len(piece[0])
@@ -172,7 +179,7 @@ def wrap(parents, low, at, arity, rules, operators, state, piece):
     left = draw(state) < 0.5
     w = 0
     if arity[c] == 2 and left:
-        w = grow(rules, int(draw(state) * len(rules[8])), 1 + int(draw(state) * 4), state, piece[0], piece[1], piece[2], 0, capacity)
+        w = grow(rules, int(draw(state) * len(rules[8])), 1 + int(draw(state) * 4), state, stack, piece[0], piece[1], piece[2], 0, capacity)
         if w < 0:
             return -1
     if w + at + 2 - low > capacity:
@@ -181,7 +188,7 @@ def wrap(parents, low, at, arity, rules, operators, state, piece):
         piece[0][w], piece[1][w], piece[2][w] = code[t], arg[t], value[t]
         w += 1
     if arity[c] == 2 and not left:
-        w = grow(rules, int(draw(state) * len(rules[8])), 1 + int(draw(state) * 4), state, piece[0], piece[1], piece[2], w, capacity)
+        w = grow(rules, int(draw(state) * len(rules[8])), 1 + int(draw(state) * 4), state, stack, piece[0], piece[1], piece[2], w, capacity)
     if w < 0 or w >= capacity:
         return -1
     piece[0][w], piece[1][w], piece[2][w] = c, 0, 0.0
@@ -191,45 +198,31 @@ def wrap(parents, low, at, arity, rules, operators, state, piece):
 # outer scale and offset -------------------------------------------------------------------------------------------------
 def affine(batch: Batch, scale: bool, offset: bool) -> Batch:
     """Every f as f*c, f + c or f*c + d with new free constants."""
-    code, arg, value, starts = _affine(batch.code, batch.arg, batch.value, batch.offset, scale, offset)
-    return Batch(code, arg, value, starts, batch.names)
-
-
-@njit(cache=True, nogil=True)
-def _affine(code, arg, value, offset, scale, shift):
-    n, extra = len(offset) - 1, 2 * int(scale) + 2 * int(shift)
-    total = offset[n] + extra * n
-    out_code, out_arg, out_value = np.empty(total, np.uint8), np.zeros(total, np.int32), np.zeros(total)
-    starts = np.zeros(n + 1, np.int64)
-    w = 0
-    for p in range(n):
-        for t in range(offset[p], offset[p + 1]):
-            out_code[w], out_arg[w], out_value[w] = code[t], arg[t], value[t]
-            w += 1
-        if scale:
-            out_code[w], out_value[w], out_code[w + 1] = CONST, 1.0, MUL
-            w += 2
-        if shift:
-            out_code[w], out_value[w], out_code[w + 1] = CONST, 0.0, ADD
-            w += 2
-        starts[p + 1] = w
-    return out_code, out_arg, out_value, starts
+    tail = ([(CONST, 1.0), (MUL, 0.0)] if scale else []) + ([(CONST, 0.0), (ADD, 0.0)] if offset else [])
+    ends = np.repeat(batch.offset[1:], len(tail))
+    codes, values = np.array([c for c, _ in tail], np.uint8), np.array([v for _, v in tail])
+    return Batch(
+        np.insert(batch.code, ends, np.tile(codes, len(batch))),
+        np.insert(batch.arg, ends, 0),
+        np.insert(batch.value, ends, np.tile(values, len(batch))),
+        batch.offset + len(tail) * np.arange(len(batch.offset)),
+        batch.names,
+    )
 
 
 def peel(batch: Batch) -> Batch:
     """Strip outer constants: f*c, c*f, f/c, f+c, f-c, c-f and -f become f. What is left is the shape that regression sees."""
-    first, last = _peel(batch.code, batch.offset, arities())
+    first, last = batch.offset[:-1].copy(), batch.offset[1:].copy()
+    _peel(batch.code, first, last, arities())
     lengths = last - first
     offset = np.concatenate([[0], np.cumsum(lengths)])
     tokens = np.repeat(first - offset[:-1], lengths) + np.arange(offset[-1])
     return Batch(batch.code[tokens], batch.arg[tokens], batch.value[tokens], offset, batch.names)
 
 
-@njit(cache=True, nogil=True)
-def _peel(code, offset, arity):
-    n = len(offset) - 1
-    first, last = offset[:-1].copy(), offset[1:].copy()
-    for p in range(n):
+@njit(**KERNEL)
+def _peel(code, first, last, arity):
+    for p in range(len(first)):
         while last[p] - first[p] > 1:
             root = last[p] - 1
             c = code[root]
@@ -247,4 +240,3 @@ def _peel(code, offset, arity):
                 first[p], last[p] = first[p] + 1, root
                 continue
             break
-    return first, last
