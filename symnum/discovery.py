@@ -31,7 +31,7 @@ from symnum.language.grammar import Grammar
 from symnum.language.rules import Rules, compile_rules
 from symnum.problem.base import Problem, Verdict
 from symnum.search.base import Context, Search
-from symnum.search.front import Candidate, Front
+from symnum.search.front import SELECTIONS, Candidate, Front
 from symnum.search.portfolio import default_portfolio
 from symnum.search.run import Budget, Progress, Run, Status, from_arrays, to_arrays
 from symnum.search.snap import snapped
@@ -225,8 +225,6 @@ def discover(
 
 def _check(time_limit, max_evaluations, max_complexity, selection, threads) -> None:
     """Refuse impossible arguments before any work."""
-    from symnum.search.front import SELECTIONS
-
     if time_limit is None and max_evaluations is None:
         msg = "a time_limit or max_evaluations is required: the search does not end by itself"
         raise ValueError(msg)

@@ -2,9 +2,9 @@
 
 Complexity k of a nonterminal is built from its productions and the smaller libraries of their slots. Two expressions are
 one function if they agree on the probe rows (values rounded to 36 mantissa bits), free constants standing for generic
-numbers by position (of four magnitudes and signs, in case the first are outside a domain); only the first is kept and built
-upon. `exhausted` is the largest complexity that was finished: no
-formula of that complexity or less is missing, up to the scale and offset that every shape is fitted with.
+numbers by position (of four magnitudes and signs, in case the first are outside a domain); only the first is kept and
+built upon. `exhausted` is the largest complexity that was finished: no formula of that complexity or less is missing, up to
+the scale and offset that every shape is fitted with.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from itertools import product as cartesian
 import numpy as np
 
 from symnum.language.batch import Batch, commutative
+from symnum.language.batch_kernels import mix
 from symnum.language.ops import CONST
 from symnum.language.rules import NEVER, SLOT, Rules
 from symnum.search.base import Context
@@ -269,13 +270,5 @@ def signatures(y: np.ndarray) -> np.ndarray:
         rounded = (bits + np.uint64(1 << 15)) >> np.uint64(16)
         out = np.zeros(len(y), np.uint64)
         for column in rounded.T:
-            out = scatter(out ^ column)
+            out = mix.py_func(out ^ column)  # the plain function: it takes arrays as well
     return out
-
-
-def scatter(x: np.ndarray) -> np.ndarray:
-    """splitmix64's finaliser (`batch_kernels.mix`) on an array."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
