@@ -26,7 +26,7 @@ def cubic(y, p):
 DEFINITIONS = {
     "mse": lambda y, p: (p - y) ** 2,
     "mae": lambda y, p: np.abs(p - y),
-    "huber": lambda y, p: np.where(np.abs(p - y) <= 1, (p - y) ** 2 / 2, np.abs(p - y) - 0.5),
+    "huber:1": lambda y, p: np.where(np.abs(p - y) <= 1, (p - y) ** 2 / 2, np.abs(p - y) - 0.5),
     "huber:0.25": lambda y, p: np.where(np.abs(p - y) <= 0.25, (p - y) ** 2 / 2, 0.25 * (np.abs(p - y) - 0.125)),
     "log-cosh": lambda y, p: np.log(np.cosh(p - y)),
     "relative": lambda y, p: ((p - y) / y) ** 2,
