@@ -1,6 +1,7 @@
 # The elementary functions: what a scientist tries first, and symnum's default.
 # A function never stands inside one of its own kind, at any depth: no sin(cos(x)), exp(exp(x)) or log(exp(x)).
-# `wave` is what sin and cos take, `growth` what exp, log and tanh take, `plain` what is inside both.
+# `wave` is what sin, cos and tan take, `growth` what exp, log, tanh and the inverse functions take, `plain` what is inside
+# both. What is rare in laws (tan, asin, acos, atan) costs more.
 expr   : expr + expr  @ 4
        | expr - expr  @ 2
        | expr * expr  @ 4
@@ -15,6 +16,10 @@ expr   : expr + expr  @ 4
        | tanh(growth) @ 0.3
        | sin(wave)
        | cos(wave)
+       | tan(wave)    @ 0.1 $ 3
+       | asin(growth) @ 0.05 $ 3
+       | acos(growth) @ 0.05 $ 3
+       | atan(growth) @ 0.1 $ 3
        | CONST        @ 4
        | VAR          @ 9
 

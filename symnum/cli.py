@@ -7,6 +7,7 @@ the front found so far has been saved and printed. Heavy modules are imported in
 """
 
 import csv
+import dataclasses
 import logging
 import math
 import signal
@@ -77,12 +78,25 @@ def fit(
     target: Annotated[str, typer.Option(help="The column that the formula gives.")],
     features: Annotated[str | None, typer.Option(help="The columns it may use, separated by commas; all others by default.")] = None,
     weights: Annotated[str | None, typer.Option(help="A column of weights of the rows.")] = None,
+    units: Annotated[str | None, typer.Option(
+        metavar="FILE|none", help="Units by column, a .csv of rows name,unit or a .json object; none: ignore those in the names.")] = None,
+    constants: Annotated[str, typer.Option(
+        help="Whether, with units, fitted constants may carry one: auto, dimensionless, free.")] = "auto",
     grammar: Annotated[str, typer.Option(help="A shipped grammar by name, or a .g file.")] = "elementary",
+    operators: Annotated[str | None, typer.Option(help="Operators in place of a grammar, as in '+ * sin exp'.")] = None,
+    template: Annotated[str | None, typer.Option(help="The law's form, as in 'sin(f(x)) + p[site]*t': finds f, and p by site.")] = None,
+    known: Annotated[list[str] | None, typer.Option(help="A sub-expression that stands as one symbol; may be repeated.")] = None,
+    constraint: Annotated[list[str] | None, typer.Option(
+        help="What every formula must comply with, as 'y >= 0', 'increasing(x)', 'f(x=0) = 1'; may be repeated.")] = None,
+    select_features: Annotated[str, typer.Option(
+        metavar="auto|all|N", help="How many columns to use; auto: those that tell something, where there are many.")] = "auto",
     time: FitTime = None,
     max_evaluations: Evaluations = None,
     max_complexity: Annotated[int, typer.Option(min=1, help="Formulas get no larger.")] = 30,
     loss: Annotated[str, typer.Option(help="How misfit is measured.")] = "mse",
-    selection: Annotated[str, typer.Option(help="How the law is chosen from the front: best, accuracy, score, mdl, bic.")] = "best",
+    sigma: Annotated[str | None, typer.Option(
+        metavar="NUMBER|COLUMN", help="The known standard deviation of the target, or the column that has it for every row.")] = None,
+    selection: Annotated[str, typer.Option(help="How the law is chosen: best, mdl, aic, bic, validation, accuracy, score.")] = "best",
     seed: Annotated[int, typer.Option(min=0, help="The seed of all randomness.")] = 0,
     threads: Threads = None,
     out: Annotated[Path | None, typer.Option(help="A folder that keeps the run.")] = None,
@@ -102,6 +116,9 @@ def fit(
         "data": str(data.absolute()), "target": target, "features": listed, "weights": weights,
         "grammar": str(Path(grammar).absolute()) if is_file else grammar, "time_limit": time, "max_evaluations": max_evaluations,
         "max_complexity": max_complexity, "loss": loss, "selection": selection, "seed": seed, "threads": threads,
+        "units": units if units in (None, "none") else str(Path(units).absolute()), "constants": constants,
+        "sigma": sigma, "operators": operators, "template": template, "known": known or [], "constraints": constraint or [],
+        "select_features": select_features,
     }
     _run(options, out, resume, as_json, quiet)
 
@@ -128,15 +145,35 @@ def _run(options: dict[str, Any], out: Path | None, resume: bool, as_json: bool,
     """Search with the options of the command line and report."""
     with _boundary(), _progress(quiet) as callbacks:
         from symnum.language.grammar import Grammar
-        from symnum.problem.table import read_table
+        from symnum.language.template import category_columns, language
+        from symnum.problem.categories import read_with_categories
 
-        grammar = Grammar.load(options["grammar"])
-        table = read_table(options["data"], options["target"], options["features"], options["weights"])
+        Grammar.load(options["grammar"])  # a wrong one is told before the data are read
+        weights, sigma = options["weights"], options.get("sigma")
+        column = sigma is not None and not _is_number(sigma)
+        if column and weights is not None:
+            msg = f"either weights or a column of sigma was required, got --weights {weights} and --sigma {sigma}"
+            raise ValueError(msg)
+        form = options.get("template")
+        categories = category_columns(form) if form is not None else ()
+        weights = sigma if column else weights
+        table, labels = read_with_categories(
+            options["data"], categories, options["target"], options["features"], weights, options.get("units"))
+        if column:
+            table, sigma = dataclasses.replace(table, weight=None), table.weight
 
         from symnum.discovery import discover
         from symnum.problem.regression import RegressionProblem
 
-        problem = RegressionProblem.from_table(table, loss=options["loss"], seed=options["seed"])
+        problem = RegressionProblem.from_table(
+            table, loss=options["loss"], seed=options["seed"], sigma=float(sigma) if isinstance(sigma, str) else sigma,
+            constants=options.get("constants", "auto"), constraints=options.get("constraints", ()),
+        )
+        known = options.get("known", ())
+        if form is None:
+            problem = problem.screened(_columns_wanted(options.get("select_features", "auto")), [v for k in known for v in _variables(k)])
+        table = problem.table
+        grammar = language(problem.names, options["grammar"], options.get("operators"), known, form, labels)
         if out is not None:
             callbacks = (*callbacks, _Keep(out, options))
         limit = options["time_limit"]
@@ -153,6 +190,30 @@ def _run(options: dict[str, Any], out: Path | None, resume: bool, as_json: bool,
         _report(discovery, table, out, quiet)
     if discovery.status.name == "INTERRUPTED":
         raise typer.Exit(INTERRUPTED)
+
+
+def _columns_wanted(text: str) -> int | str | None:
+    """`--select-features` as `screen` takes it."""
+    if text in ("auto", "all"):
+        return None if text == "all" else text
+    if text.isdigit() and int(text) > 0:
+        return int(text)
+    msg = f"auto, all or a number of columns was required for --select-features, got {text!r}"
+    raise ValueError(msg)
+
+
+def _variables(text: str) -> tuple[str, ...]:
+    from symnum.language.expr import Expr
+
+    return Expr.parse(text).variables
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 class _Keep:
@@ -230,6 +291,7 @@ def _report(discovery: "Discovery", table: "Table", out: Path | None, quiet: boo
     from rich.console import Console
 
     from symnum.callbacks import abbreviate, equation, front_table
+    from symnum.report import intervals, known, units
 
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
@@ -245,8 +307,10 @@ def _report(discovery: "Discovery", table: "Table", out: Path | None, quiet: boo
     lines = [discovery.verdict.message if found else "", str(discovery.status.value)]
     if table.units:
         lines.append("units: " + ", ".join(f"{name} [{unit}]" for name, unit in table.units.items()))
+    lines += [*known(discovery), *intervals(discovery), *units(discovery)]
     if discovery.exhausted_complexity:
-        lines.append(f"every formula of complexity up to {discovery.exhausted_complexity} was tried")
+        kind = "dimensionally consistent " if discovery.problem.typing is not None else ""
+        lines.append(f"every {kind}formula of complexity up to {discovery.exhausted_complexity} was tried")
     figures = [f"{key.replace('_', ' ')} {abbreviate(value) if value >= 1000 else f'{value:.3g}'}"
                for key, value in discovery.statistics.items() if isinstance(value, int | float)]
     lines += [*table.notes, " · ".join([*figures, f"seed {discovery.seed}"])]
@@ -257,12 +321,14 @@ def _report(discovery: "Discovery", table: "Table", out: Path | None, quiet: boo
 
 def document(discovery: "Discovery", table: "Table", options: dict[str, Any], out: Path | None) -> dict[str, Any]:
     """The result as a JSON object; numbers that are not finite are null."""
+    from symnum.report import constants
     from symnum.store import versions
 
     front, scores = discovery.front, discovery.front.scores
     rows = [{"complexity": c.complexity, "loss": c.loss, "score": score, "holdout": c.holdout,
-             "equation": str(c.best), "fitted": str(c.expr)} for c, score in zip(front, scores, strict=True)]
+             "equation": str(c.best), "fitted": str(c.expr), "description": c.description} for c, score in zip(front, scores, strict=True)]
     verdict = discovery.verdict if rows else None
+    parts = discovery.template.parts(discovery.best.expr) if rows and discovery.template is not None else None
     return _finite({
         "target": discovery.target,
         "features": list(table.names),
@@ -272,9 +338,15 @@ def document(discovery: "Discovery", table: "Table", options: dict[str, Any], ou
         "status": {"name": discovery.status.name, "message": discovery.status.value},
         "verdict": verdict and {"message": verdict.message, "r2": verdict.r2, "holdout_r2": verdict.holdout_r2},
         "exhausted_complexity": discovery.exhausted_complexity,
+        "constraints": [{"constraint": j.constraint.text(discovery.target), "status": j.status.value, "message": j.message}
+                        for j in discovery.judgements],
+        "parts": parts,
         "statistics": discovery.statistics,
         "notes": list(table.notes),
+        "intervals": [dataclasses.asdict(i) for i in discovery.intervals()] if rows else [],
+        "noise": {"sigma": discovery.problem.sigma, "estimate": dataclasses.asdict(discovery.problem.noise)},
         "units": dict(table.units),
+        "constants": [{"value": value, "unit": unit} for value, unit in constants(discovery)] if rows else [],
         "options": options | {"seed": discovery.seed},
         "fingerprint": table.fingerprint,
         "run": None if out is None else str(out),

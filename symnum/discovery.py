@@ -22,19 +22,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from symnum.callbacks import Callback, Update
-from symnum.evaluate.cpu import CpuEvaluator
+from symnum.evaluate.cpu import CpuEvaluator, unpacked
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar
 from symnum.language.rules import Rules, compile_rules
+from symnum.language.template import Template
+from symnum.language.typed import Typing
 from symnum.problem.base import Problem, Verdict
+from symnum.problem.constraint import Judgement
+from symnum.problem.regression import RegressionProblem
+from symnum.problem.uncertainty import Fitted, Interval
 from symnum.search.base import Context, Search
+from symnum.search.checkpoint import from_arrays, to_arrays
 from symnum.search.front import SELECTIONS, Candidate, Front
 from symnum.search.portfolio import default_portfolio
-from symnum.search.run import Budget, Progress, Run, Status, from_arrays, to_arrays
+from symnum.search.run import Budget, Progress, Run, Status
 from symnum.search.snap import snapped
+from symnum.search.tidy import tidied
 from symnum.store import RunFolder
 
 logger = logging.getLogger("symnum")
@@ -54,6 +62,7 @@ class Discovery:
         problem: what was asked.
         config: the arguments, as written to the run folder.
         progress: the end of the run, from which it can go on.
+        template: the template that formulas were searched in, or None; `template.parts(discovery.best.expr)` are its parts.
     """
 
     front: Front
@@ -64,6 +73,7 @@ class Discovery:
     problem: Problem
     config: dict[str, Any]
     progress: Progress
+    template: Template | None = None
 
     @property
     def best(self) -> Candidate:
@@ -73,7 +83,8 @@ class Discovery:
             LookupError: the front is empty.
         """
         if self.chosen is None:
-            msg = "no formula was finite on every row; try a longer time limit, another grammar, or look at the data's range"
+            known = " and complied with every constraint" if getattr(self.problem, "constraints", ()) else ""
+            msg = f"no formula was finite on every row{known}; try a longer time limit, another grammar, or look at the data's range"
             raise LookupError(msg)
         return self.front[self.chosen]
 
@@ -100,6 +111,12 @@ class Discovery:
         """The chosen formula judged independently of the search; None on an empty front."""
         return None if self.chosen is None else self.problem.verify(self.best.best)
 
+    @cached_property
+    def judgements(self) -> list[Judgement]:
+        """What is known of the chosen formula and each of the user's constraints; empty where there are none."""
+        judge = getattr(self.problem, "judgements", None)
+        return [] if self.chosen is None or judge is None else judge(self.best.best)
+
     def sympy(self, i: int | None = None):
         """A formula (by default the chosen one) as a sympy expression."""
         return self._pick(i).best.sympy()
@@ -108,11 +125,37 @@ class Discovery:
         """A formula as LaTeX."""
         return self._pick(i).best.latex(precision)
 
+    def intervals(self, i: int | None = None, level: float = 0.95, method: str = "wald") -> list[Interval]:
+        """Confidence intervals of the free constants of a formula (by default the chosen one), as it is shown.
+
+        Exact constants have none. A constant that the data do not determine by itself has an infinite one.
+
+        Args:
+            i: position on the front.
+            level: the confidence.
+            method: `wald`, from the jacobian, or `profile`, from the profile likelihood: slower, right where the formula bends.
+
+        Raises:
+            LookupError: the front is empty.
+            ValueError: a level or method that there is not, or a problem or loss that has no intervals.
+        """
+        return self._fitted(self._pick(i).best).intervals(level, method)
+
+    def prediction_std(self, X, i: int | None = None) -> np.ndarray:
+        """The standard deviation of new measurements at X (rows, columns): noise and uncertain constants together."""
+        return self._fitted(self._pick(i).best).prediction_std(np.asarray(X, float))
+
+    def _fitted(self, expr: Expr) -> Fitted:
+        if not isinstance(self.problem, RegressionProblem):
+            msg = f"uncertainties need a regression problem, this is a {type(self.problem).__name__}"
+            raise ValueError(msg)
+        return Fitted(self.problem, expr)
+
     def _pick(self, i: int | None) -> Candidate:
         return self.best if i is None else self.front[i]
 
     def select(self, selection: str) -> "Discovery":
-        """The same front with another choice: `best`, `accuracy`, `score`, `mdl` or `bic`."""
+        """The same front with another choice: see `Front.choose`."""
         return replace(self, chosen=_chosen(self.front, selection, self.problem), config=self.config | {"selection": selection})
 
     def __str__(self) -> str:
@@ -137,7 +180,7 @@ def _latex_name(name: str) -> str:
 
 def discover(
     problem: Problem,
-    grammar: str | Grammar = "elementary",
+    grammar: str | Grammar | Template = "elementary",
     *,
     time_limit: float | None = 60.0,
     max_evaluations: int | None = None,
@@ -156,7 +199,7 @@ def discover(
 
     Args (day to day):
         problem: for instance a `RegressionProblem`.
-        grammar: a shipped grammar's name, a .g file, or a `Grammar`.
+        grammar: a shipped grammar's name, a .g file, a `Grammar`, or a `Template`.
         time_limit: seconds; None for no limit (then give max_evaluations).
         max_evaluations: passes over the search rows; a limit that makes the run reproducible.
         max_complexity: largest formula on the front.
@@ -176,7 +219,8 @@ def discover(
             to other data or another configuration; always before the search starts.
     """
     _check(time_limit, max_evaluations, max_complexity, selection, threads)
-    grammar = Grammar.load(grammar)
+    template = grammar if isinstance(grammar, Template) else None
+    grammar = Grammar.load(grammar) if template is None else template.grammar
     rules = compile_rules(grammar, problem.names)
     if rules.least_of[0] > max_complexity:
         msg = f"the least formula of grammar {grammar.name!r} has complexity {rules.least_of[0]}, more than max_complexity={max_complexity}"
@@ -184,7 +228,7 @@ def discover(
     if seed is None and resume and run_dir is not None and (Path(run_dir) / "config.json").exists():
         seed = RunFolder.open(run_dir).config["seed"]
     seed = int(np.random.SeedSequence().entropy % (1 << 32)) if seed is None else int(seed)
-    guesses = tuple(form for g in guesses for form in _guess(g, rules, max_complexity))
+    guesses = tuple(form for g in guesses for form in _guess(g, rules, max_complexity, getattr(problem, "typing", None)))
     config = {
         "grammar": str(grammar),
         "grammar_name": grammar.name,
@@ -198,7 +242,8 @@ def discover(
     } | getattr(problem, "config", {})
     threads = threads or os.cpu_count() or 1
     budget = Budget(time_limit, max_evaluations)
-    with _signals() as stop, ThreadPoolExecutor(threads, thread_name_prefix="symnum") as own:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="symnum")
+    with _signals() as stop, threadpool_limits(1, user_api="blas"), pool as own:  # the searches are the threads, not their algebra
         context = Context.of(problem, rules, CpuEvaluator(1), max_complexity)
         searches = tuple(search) if search is not None else default_portfolio(context)
         config["searches"] = [f"{s.name}:{','.join(s.views(context))}" for s in searches]
@@ -215,7 +260,8 @@ def discover(
             reporter.checkpoint(reporter.last)
         front = _finished(context, progress.front, problem)
     discovery = Discovery(
-        front, _chosen(front, selection, problem), status, _statistics(progress, threads), progress.exhausted, problem, config, progress
+        front, _chosen(front, selection, problem), status, _statistics(progress, threads), progress.exhausted, problem, config, progress,
+        template,
     )
     reporter.end(discovery)
     for callback in callbacks:
@@ -242,11 +288,11 @@ def _check(time_limit, max_evaluations, max_complexity, selection, threads) -> N
         raise ValueError(msg)
 
 
-def _guess(guess: Expr | str, rules: Rules, max_complexity: int) -> list[Expr]:
+def _guess(guess: Expr | str, rules: Rules, max_complexity: int, typing: Typing | None) -> list[Expr]:
     """A guess with its numbers free to be fitted (integer exponents aside) and as it stands: what of both the grammar has.
 
     Raises:
-        ValueError: unknown columns, or neither form is in the grammar within the size limit.
+        ValueError: unknown columns, or neither form is in the grammar within the size limit, or has the target's dimension.
     """
     expr = Expr.parse(guess) if isinstance(guess, str) else guess
     unknown = [v for v in expr.variables if v not in rules.names]
@@ -258,6 +304,12 @@ def _guess(guess: Expr | str, rules: Rules, max_complexity: int) -> list[Expr]:
     forms = [form for form, c in zip((freed, expr), complexity, strict=True) if 0 < c <= max_complexity]
     if not forms:
         msg = f"a guess must be in the grammar at complexity <= {max_complexity}, {str(expr)!r} is not; try another grammar or spelling"
+        raise ValueError(msg)
+    if typing is not None:
+        fits = typing.consistent(Batch.pack(forms, rules.names), scaled=True)
+        forms = [form for form, f in zip(forms, fits, strict=True) if f]
+    if not forms:
+        msg = f"a guess of the target's dimension was required, {str(expr)!r} has another or is inconsistent; correct it or the units"
         raise ValueError(msg)
     return forms
 
@@ -275,11 +327,20 @@ def _finished(context: Context, front: Front, problem: Problem) -> Front:
     """The front in the user's magnitudes, with snapped forms and hold-out losses."""
     unscale = getattr(problem, "unscale", lambda e: e)
     holdout = getattr(problem, "holdout_loss", lambda e: None)
+    describe, validate = (getattr(problem, name, lambda e: None) for name in ("description", "validation"))
+    admits = getattr(problem, "admits", lambda e: True)
     done = []
     for c in front:
+        if not admits(unscale(c.expr)):  # on many points it complied; a proof says otherwise
+            continue
         exact = snapped(context, c.expr, c.loss)
+        exact = exact if exact is None or admits(unscale(exact)) else None
+        if c.loss <= front.floor:
+            columns = zip(context.rules.names, unpacked(context.problem.search)[0].T, strict=True)
+            exact = tidied(c.expr if exact is None else exact, dict(columns))
         c = replace(c, expr=unscale(c.expr), snapped=None if exact is None else unscale(exact), reading=unscale(c.expr.simplify()))
-        done.append(replace(c, holdout=holdout(c.best)))
+        forms = [e for e in (c.expr, c.snapped, c.reading) if e is not None]
+        done.append(replace(c, holdout=holdout(c.best), description=describe(forms), validation=validate(c.best)))
     return replace(front, candidates=tuple(done))
 
 

@@ -5,7 +5,7 @@ targets every column is a discovery of its own.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -17,7 +17,10 @@ from symnum.language.batch import Batch
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar
 from symnum.language.rules import compile_rules
+from symnum.language.template import Template, category_columns, language
+from symnum.problem.categories import coded, indicators, with_indicators
 from symnum.problem.regression import RegressionProblem
+from symnum.problem.screen import check_keep
 from symnum.problem.table import as_table
 
 
@@ -31,8 +34,8 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         max_evaluations: passes over the search rows per target; with max_evaluations give time_limit=None for a result that
             does not depend on the machine's speed.
         max_complexity: largest formula.
-        loss: mse, mae, huber:d, log-cosh, relative, gaussian:s, poisson, or a function (y, p) -> (rows,).
-        model_selection: best, mdl, bic, accuracy or score; may be changed after fitting.
+        loss: mse, mae, huber (or huber:d), log-cosh, relative, gaussian:s, poisson, or a function (y, p) -> (rows,).
+        model_selection: best, mdl, aic, bic, validation, accuracy or score (`Front.choose`); may be changed after fitting.
         random_state: seed.
 
     Args (seldom):
@@ -43,10 +46,22 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         resume: go on with the run in run_dir; same data and arguments, limits may differ.
         warm_start: a further `fit` starts from the formulas found before.
         holdout: share of rows held out for the verdict; None takes 20 % from 50 rows on.
+        constants: whether, with units, fitted constants may carry one: `dimensionless`, `free`, or `auto`: only where pure
+            numbers do not suffice.
+
+    Args (what you know about the law):
+        operators: names such as ("+", "*", "sin") in place of a grammar (`symnum.language.grammar_make.grammar_of`).
+        template: its form, as "sin(f(x0)) + p[site]*x1" (`symnum.language.template`): functions to be found, constants by
+            name or, in brackets, one per category of a column, which may hold text in a DataFrame.
+        known: sub-expressions such as "x0*x1" that stand as one symbol.
+        constraints: as "y >= 0", "increasing(x0)", "f(x0=0) = 1" (`symnum.problem.constraint`): no formula on the front breaks one.
+        select_features: how many columns the search may use; "auto": those that tell something about y, where there are more
+            than 20; None: all (`symnum.problem.screen`).
 
     Attributes:
         discovery_: the `Discovery` (or a list of them, one per target).
         equations_: the front as a DataFrame (or a list): complexity, loss, score, equation, sympy_format, lambda_format.
+        parts_: with a template, its functions as expressions and its constants as numbers (by category), or a list.
 
     >>> X = np.linspace(1, 3, 40)[:, None]
     >>> model = SymbolicRegressor(max_evaluations=20_000, time_limit=None, random_state=0, n_jobs=1).fit(X, 2.5 * X[:, 0] ** 2)
@@ -71,6 +86,12 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         resume=False,
         warm_start=False,
         holdout=None,
+        constants="auto",
+        operators=None,
+        template=None,
+        known=(),
+        constraints=(),
+        select_features="auto",
     ):
         self.grammar = grammar
         self.time_limit = time_limit
@@ -86,16 +107,29 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         self.resume = resume
         self.warm_start = warm_start
         self.holdout = holdout
+        self.constants = constants
+        self.operators = operators
+        self.template = template
+        self.known = known
+        self.constraints = constraints
+        self.select_features = select_features
 
-    def fit(self, X, y, sample_weight=None, units: Sequence[str] | None = None, guesses: Sequence[str | Expr] = ()) -> "SymbolicRegressor":
+    def fit(
+        self, X, y, sample_weight=None, units: Mapping[str, str] | Sequence[str] | None = None, guesses: Sequence[str | Expr] = (),
+        sigma=None,
+    ) -> "SymbolicRegressor":
         """Search for formulas.
 
         Args:
             X: (rows, features) array or DataFrame.
             y: (rows,) or (rows, targets).
             sample_weight: (rows,) non-negative weights.
-            units: one text per feature, kept with the result.
+            units: texts like "kg*m/s^2" by column name, the target's as `y` (`y0`, `y1` … of several); or one per feature,
+                followed by those of the targets. Where all are known, only dimensionally consistent formulas are searched;
+                "1" is a pure number, "" not known.
             guesses: formulas to start from, as text or `Expr`; their constants are fitted.
+            sigma: the known standard deviation of y, a number or (rows,): rows weigh 1/sigma², a formula that explains the data
+                down to sigma ends the search, and intervals rest on it.
 
         Raises:
             ValueError: data, names or arguments that cannot be used, before any work.
@@ -103,6 +137,8 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         if self.resume and self.run_dir is None:
             msg = "the folder of the run is required, as run_dir, where resume=True"
             raise ValueError(msg)
+        check_keep(self.select_features)
+        X, labels = coded(X, () if self.template is None else category_columns(self.template))
         names = _column_names(X)
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
         names = names or [f"x{i}" for i in range(X.shape[1])]
@@ -111,26 +147,42 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         targets = [y] if y.ndim == 1 else list(y.T)
         threads = _threads(self.n_jobs)
         wanted = ["y"] if len(targets) == 1 else [f"y{k}" for k in range(len(targets))]
+        wanted = [_target_name(names, name) for name in wanted]
+        units = _units(units, names, wanted)
         tables = [
-            as_table(X, column, names, weight, target=_target_name(names, name), units=_units(units, names))
+            as_table(X, column, names, weight, target=name, units={n: u for n, u in units.items() if n == name or n not in wanted})
             for column, name in zip(targets, wanted, strict=True)
         ]
+        for column, categories in labels.items():
+            tables = [with_indicators(table, column, categories) for table in tables]
         seeds = [self._seed() for _ in targets]
-        problems = [RegressionProblem.from_table(t, self.loss, self.holdout, s) for t, s in zip(tables, seeds, strict=True)]
+        problems = [
+            RegressionProblem.from_table(t, self.loss, self.holdout, s, sigma, self.constants, self.constraints)
+            for t, s in zip(tables, seeds, strict=True)
+        ]
+        if self.template is None:  # which says what it is of
+            problems = [p.screened(self.select_features, self._named(guesses, before, k)) for k, p in enumerate(problems)]
+        languages = [language(p.names, self.grammar, self.operators, self.known, self.template, labels) for p in problems]
+        formulas = [[*guesses, *self._formulas(before, k, p, found)] for k, (p, found) in enumerate(zip(problems, languages, strict=True))]
         self.discoveries_ = [
-            self._discover(problem, seed, [*guesses, *self._formulas(before, k)], threads, alone=len(targets) == 1)
-            for k, (problem, seed) in enumerate(zip(problems, seeds, strict=True))
+            self._discover(*task, threads, alone=len(targets) == 1) for task in zip(problems, languages, seeds, formulas, strict=True)
         ]
         self.multi_output_ = y.ndim > 1
-        self._names = tuple(names)
+        self._names, self._labels = tuple(names), labels
         return self
+
+    def _named(self, guesses, before: list[Discovery], k: int) -> list[str]:
+        """The columns of sub-expressions and formulas that are given: no screen leaves them out."""
+        given = [*([self.known] if isinstance(self.known, str | Expr) else self.known), *guesses]
+        found = [c.expr for c in before[k].progress.front] if k < len(before) else []
+        return [n for e in [*given, *found] for n in (Expr.parse(e) if isinstance(e, str) else e).variables]
 
     def _seed(self) -> int | None:
         if self.random_state is None or isinstance(self.random_state, int | np.integer):
             return None if self.random_state is None else int(self.random_state)
         return int(np.random.default_rng(self.random_state).integers(1 << 32))
 
-    def _discover(self, problem, seed, guesses, threads, alone) -> Discovery:
+    def _discover(self, problem, grammar, seed, guesses, threads, alone) -> Discovery:
         callbacks = list(self.callbacks)
         if self.verbose:
             from symnum.callbacks import Progress
@@ -139,7 +191,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         folder = self.run_dir if alone or self.run_dir is None else f"{self.run_dir}/{problem.target}"
         return discover(
             problem,
-            self.grammar,
+            grammar,
             time_limit=self.time_limit,
             max_evaluations=self.max_evaluations,
             max_complexity=self.max_complexity,
@@ -152,14 +204,15 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
             resume=self.resume,
         )
 
-    def _formulas(self, before: list[Discovery], k: int) -> list[Expr]:
-        """What a warm start begins from: the front found before, as far as it is in the grammar and size of now."""
+    def _formulas(self, before: list[Discovery], k: int, problem: RegressionProblem, grammar: Grammar | Template) -> list[Expr]:
+        """What a warm start begins from: the front found before, as far as it is in the grammar, size and units of now."""
         if k >= len(before) or not len(before[k].front):
             return []
-        found = [c.expr for c in before[k].progress.front]
-        rules = compile_rules(Grammar.load(self.grammar), before[k].names)
-        complexity = rules.complexity(Batch.pack(found, rules.names))
-        return [e for e, c in zip(found, complexity, strict=True) if 0 < c <= self.max_complexity]
+        found = [c.expr for c in before[k].progress.front if set(c.expr.variables) <= set(problem.names)]
+        rules = compile_rules(grammar.grammar if isinstance(grammar, Template) else grammar, problem.names)
+        batch = Batch.pack(found, rules.names)
+        fits = np.ones(len(batch), bool) if problem.typing is None else problem.typing.consistent(batch)
+        return [e for e, c, f in zip(found, rules.complexity(batch), fits, strict=True) if f and 0 < c <= self.max_complexity]
 
     # what was found -----------------------------------------------------------------------------------------------------
     @property
@@ -176,13 +229,34 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
 
         return self._each(lambda d: table(d.front, self._names))
 
-    def predict(self, X, index: int | None = None) -> np.ndarray:
-        """Predictions of the chosen formula, or of row `index` of `equations_`: (rows,) or (rows, targets)."""
+    def predict(self, X, index: int | None = None, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predictions of the chosen formula, or of row `index` of `equations_`: (rows,) or (rows, targets).
+
+        With `return_std` also, in the same shape, the standard deviation of new measurements there: of the noise and of the
+        fitted constants together.
+        """
         check_is_fitted(self, "discoveries_")
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X, _ = coded(X, self._labels, self._labels)
+        table = self._columns(validate_data(self, X, reset=False, dtype=np.float64))
         with np.errstate(all="ignore"):
-            columns = self._each(lambda d: d._pick(index).best(dict(zip(self._names, X.T, strict=True))))
-        return np.column_stack(columns) if self.multi_output_ else columns
+            columns = self._each(lambda d: d._pick(index).best(table))
+            spread = self._each(lambda d: d.prediction_std(np.column_stack([table[n] for n in d.names]), index)) if return_std else None
+        mean = np.column_stack(columns) if self.multi_output_ else columns
+        if not return_std:
+            return mean
+        return mean, np.column_stack(spread) if self.multi_output_ else spread
+
+    def _columns(self, X: np.ndarray) -> dict[str, np.ndarray]:
+        """The columns by name, those of the categories included."""
+        table = dict(zip(self._names, X.T, strict=True))
+        for column, categories in self._labels.items():
+            table |= indicators(table[column], column, categories)
+        return table
+
+    @property
+    def parts_(self):
+        """What stands in the template's places; a list with several targets. None where there is no template."""
+        return self._each(lambda d: None if d.template is None else d.template.parts(d.best.expr))
 
     def sympy(self, index: int | None = None):
         """The formula as sympy; a list with several targets."""
@@ -194,7 +268,8 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
 
     def torch(self, index: int | None = None):
         """The formula as a torch module on (rows, features) whose parameters are its free constants; a list with several targets."""
-        return self._each(lambda d: d._pick(index).best.torch(self._names))
+        names = (*self._names, *(f"{column}={k}" for column, categories in self._labels.items() for k in categories))
+        return self._each(lambda d: d._pick(index).best.torch(names))
 
     def _each(self, f):
         found = self.discovery_
@@ -226,8 +301,8 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
 
 
 def regress(X, y, **arguments) -> Discovery:
-    """The `Discovery` of `SymbolicRegressor(**arguments).fit(X, y)`; `sample_weight`, `units` and `guesses` are passed to `fit`."""
-    fitting = {k: arguments.pop(k) for k in ("sample_weight", "units", "guesses") if k in arguments}
+    """The `Discovery` of `SymbolicRegressor(**arguments).fit(X, y)`; `sample_weight`, `units`, `guesses` and `sigma` go to `fit`."""
+    fitting = {k: arguments.pop(k) for k in ("sample_weight", "units", "guesses", "sigma") if k in arguments}
     return SymbolicRegressor(**arguments).fit(X, y, **fitting).discovery_
 
 
@@ -260,12 +335,14 @@ def _checked_weight(weight, rows: int) -> np.ndarray:
     return _check_sample_weight(weight, np.empty((rows, 1)), dtype=np.float64)
 
 
-def _units(units, names) -> dict[str, str]:
+def _units(units, names, targets) -> dict[str, str]:
+    """Units by column name, those of the targets under theirs; which names there are is checked with the table."""
     if units is None:
         return {}
-    if isinstance(units, dict):
+    if isinstance(units, Mapping):
         return dict(units)
-    if len(units) != len(names):
-        msg = f"one unit per feature was required ({len(names)}), got {len(units)}"
+    if isinstance(units, str) or len(units) not in (len(names), len(names) + len(targets)):
+        given = repr(units) if isinstance(units, str) else len(units)
+        msg = f"one unit per feature was required ({len(names)}), the {len(targets)} of the target behind them or left out, got {given}"
         raise ValueError(msg)
-    return dict(zip(names, units, strict=True))
+    return dict(zip([*names, *targets], units, strict=False))

@@ -3,6 +3,7 @@
 Both take a finished discovery by its public attributes and know nothing of how it came about.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from html import escape
@@ -12,6 +13,9 @@ import numpy as np
 
 from symnum.callbacks import abbreviate, equation
 from symnum.language.expr import Expr
+from symnum.problem import dimension
+from symnum.problem.regression import RegressionProblem
+from symnum.problem.uncertainty import Interval
 from symnum.search.front import Candidate, Front
 
 STYLE = "font-variant-numeric: tabular-nums; text-align: right; padding: 0 1em 0 0"
@@ -68,13 +72,71 @@ def summary(discovery) -> list[str]:
     out = [f"status: {discovery.status.value}"]
     if discovery.verdict is not None:
         out.append(f"verdict: {discovery.verdict.message}")
+    out += known(discovery)
     if discovery.exhausted_complexity:
-        out.append(f"searched: every function of the grammar up to complexity {discovery.exhausted_complexity}")
+        kind = "dimensionally consistent " if getattr(discovery.problem, "typing", None) is not None else ""
+        out.append(f"searched: every {kind}function of the grammar up to complexity {discovery.exhausted_complexity}")
+    out += [*intervals(discovery), *units(discovery)]
     out.append(
         f"speed: {abbreviate(s['expressions'])} expressions in {s['seconds']:.1f} s, {abbreviate(s['expressions_per_second'])}/s, "
         f"{abbreviate(s['node_rows_per_second'])} node·rows/s on {s['threads']} thread(s)"
     )
     return out
+
+
+def known(discovery) -> list[str]:
+    """What became of what the user knew: the constraints, and the parts of the template."""
+    out = [f"constraint: {j.message}" for j in discovery.judgements]
+    if discovery.template is not None and discovery.chosen is not None:
+        out += discovery.template.lines(discovery.best.expr)
+    return out
+
+
+def intervals(discovery) -> list[str]:
+    """The chosen formula's fitted constants with their 95 % intervals, in the order in which it shows them."""
+    if discovery.chosen is None or not isinstance(discovery.problem, RegressionProblem):
+        return []
+    found = discovery.intervals()
+    return [f"constants (95 %): {', '.join(_interval(i) for i in found)}"] if found else []
+
+
+def _interval(i: Interval) -> str:
+    """The value and its ends, to two digits of the standard error.
+
+    >>> _interval(Interval(0, 2.50042, 2.49731, 2.50353, 0.00156, 0.95)), _interval(Interval(0, 1.5, -np.inf, np.inf, np.inf, 0.95))
+    ('2.5004 [2.4973, 2.5035]', '1.5 [not determined]')
+    """
+    if not math.isfinite(i.std):
+        return f"{i.value:.6g} [not determined]"
+    room = math.floor(math.log10(abs(i.value))) - math.floor(math.log10(i.std)) if i.value and i.std else 0
+    digits = max(2, min(15, 2 + room))
+    return f"{i.value:.{digits}g} [{i.low:.{digits}g}, {i.high:.{digits}g}]"
+
+
+def units(discovery) -> list[str]:
+    """What the units did to the search, and the units of the chosen formula's constants where they may have any."""
+    problem = discovery.problem
+    if getattr(problem, "typing", None) is None:
+        return []
+    if not problem.typing.free:
+        return ["dimensions: every formula is consistent, its constants are pure numbers"]
+    why = dimension.why_free(problem.table)
+    lines = [f"dimensions: every formula is consistent, its constants may carry units{why and f' ({why})' or ''}"]
+    if discovery.chosen is not None and (found := constants(discovery)):
+        lines.append("constants: " + ", ".join(f"{value:.6g} [{unit}]" for value, unit in found))
+    return lines
+
+
+def constants(discovery) -> list[tuple[float, str]]:
+    """The chosen formula's constants with their units; none without units, or where the formula is consistent without them."""
+    problem, best = discovery.problem, discovery.best
+    if getattr(problem, "typing", None) is None or not problem.typing.free:
+        return []
+    for form in (best.best, best.reading, best.expr):  # an exact number in the place of a constant has lost its unit
+        found = None if form is None else dimension.constant_units(form, problem.names, problem.dims, problem.target_dim)
+        if found is not None:
+            return list(zip(form.constants, found, strict=True))
+    return []
 
 
 def to_html(discovery) -> str:

@@ -105,7 +105,7 @@ def test_grammar_count(grammar_file):
     (["fit", KEPLER, "--target", "period", "--seed", "-1"], ["--seed"]),
     (["fit", KEPLER, "--target", "period", "--grammar", "phisics"], ["did you mean physics"]),
     (["fit", KEPLER, "--target", "period", "--loss", "msee"], ["mse"]),
-    (["fit", KEPLER, "--target", "period", "--selection", "beste"], ["best, accuracy"]),
+    (["fit", KEPLER, "--target", "period", "--selection", "beste"], ["best, mdl"]),
     (["fit", KEPLER, "--target", "period", "--resume"], ["--out"]),
     (["fit", KEPLER, "--target", "period", "--out", KEPLER], ["cannot be written"]),
     (["fit", KEPLER, "--target", "period", "--out", os.path.dirname(KEPLER)], ["choose another folder"]),
@@ -232,6 +232,29 @@ def test_resume_goes_on_and_refuses_other_questions(table, tmp_path):
     table.write_text(table.read_text().replace("12", "13"))
     changed = symnum("resume", run)
     assert changed.exit_code == 2 and "other data" in changed.stderr
+
+
+# units --------------------------------------------------------------------------------------------------------------------
+def test_units_restrict_the_search_and_constants_carry_them(tmp_path):
+    data, units = tmp_path / "t.csv", tmp_path / "u.csv"
+    data.write_text("t [s],h\n" + "".join(f"{t},{4.9 * t * t}\n" for t in range(1, 9)))
+    units.write_text("h,m\n")
+    done = symnum("fit", data, "--target", "h", "--units", units, "--out", tmp_path / "run", *QUICK)
+    assert done.exit_code == 0, done.stderr
+    assert "units: t [s], h [m]" in done.stdout and "none of them carries length" in done.stdout and "4.9 [m/s^2]" in done.stdout
+    result = json.loads(symnum("resume", tmp_path / "run", "--json").stdout)
+    assert result["constants"] == [{"value": pytest.approx(4.9), "unit": "m/s^2"}] and result["units"] == {"t": "s", "h": "m"}
+
+
+@pytest.mark.parametrize(("arguments", "part"), [
+    ((), "column 'a', got [mm/]"), (("--units", "no.csv"), "no.csv cannot be read"),
+    (("--units", "none", "--constants", "some"), "got 'some'"),
+])  # fmt: skip
+def test_wrong_units_are_refused(table, arguments, part):
+    table.write_text(table.read_text().replace("[m]", "[mm/]"))
+    done = symnum("fit", table, "--target", "y", "--features", "a,b", *arguments, *QUICK)
+    assert done.exit_code == 2 and part in done.stderr and done.stderr.count("\n") == 1
+    assert symnum("fit", table, "--target", "y", "--features", "a,b", "--units", "none", "--quiet", *QUICK).exit_code == 0
 
 
 # signals ------------------------------------------------------------------------------------------------------------------

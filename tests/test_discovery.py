@@ -273,7 +273,7 @@ def test_the_time_limit_is_kept():
     ({"max_evaluations": 0}, "max_evaluations must be positive"),
     ({"max_complexity": 0}, "max_complexity must be positive"),
     ({"threads": -2}, "threads must be positive"),
-    ({"selection": "beste"}, "best, accuracy, score, mdl, bic was required, got 'beste'"),
+    ({"selection": "beste"}, "best, mdl, aic, bic, validation, accuracy, score was required, got 'beste'"),
     ({"grammar": "elementery"}, "did you mean elementary"),
     ({"grammar": Grammar.parse("e : mass * VAR", "own")}, "'own' uses mass; the columns are x0, x1, x2"),
     ({"grammar": Grammar.parse("e : VAR*VAR*VAR"), "max_complexity": 3}, "has complexity 5, more than max_complexity=3"),

@@ -1,5 +1,7 @@
 """Enumeration: every function of a grammar, once, simplest first; it can be left and taken up again."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,11 @@ from symnum.language.grammar import Grammar
 from symnum.language.rules import compile_rules
 from symnum.problem.regression import RegressionProblem
 from symnum.problem.table import as_table
+from symnum.search import enumerate as enumerate_module
 from symnum.search.base import Context
 from symnum.search.enumerate import Cursor, Enumeration, generic_constants, signatures
-from symnum.search.run import Status
+from symnum.search.front import Front
+from symnum.search.run import Status, epoch
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0.5, 2.0, (30, 2))
@@ -151,6 +155,41 @@ def test_equal_values_make_equal_signatures():
     found = signatures(y).tolist()
     assert found[0] == found[1] == found[2]
     assert len(set(found)) == 3
+
+
+def test_building_that_takes_long_is_interrupted_by_empty_batches(monkeypatch):
+    """Islands get their turn while a level is built; what is enumerated stays the same."""
+    limited = context(TEXTS["field"], 7)
+    whole = [e for _, b in chunks(limited) for e in b.unpack()]
+    monkeypatch.setattr(enumerate_module, "CHUNK", 50)
+    search, rng = Enumeration(), np.random.default_rng(0)
+    state, asked = search.start(limited, rng), []
+    while not state.finished:
+        state, batch = search.ask(limited, state, 1000, rng)
+        asked.append(batch)
+    assert sum(len(b) == 0 for b in asked) > 5
+    assert {str(e) for b in asked for e in b.unpack()} == {str(e) for e in whole}
+    cursor = Cursor(chunks=len(asked) // 2, level=1)
+    rest = [e for _, b in chunks(limited, Enumeration(), cursor) for e in b.unpack()]
+    assert rest == [e for b in asked[len(asked) // 2 :] for e in b.unpack()]
+
+
+def test_replay_stops_when_time_is_up_and_goes_on():
+    limited = context(TEXTS["field"], 7)
+    everything = list(chunks(limited))
+    state, search = everything[5][0], Enumeration()
+    calls = iter([False, False, True])
+    assert not search.prepare(limited, state, lambda: next(calls))  # two chunks, then time is up
+    assert search.prepare(limited, state, lambda: False)
+    assert [b.unpack() for _, b in chunks(limited, search, state)] == [b.unpack() for _, b in everything[6:]]
+
+
+def test_an_epoch_without_time_replays_nothing():
+    limited = context(TEXTS["field"], 7)
+    cursor = Cursor(chunks=40, level=5, exhausted=4)
+    search = Enumeration()
+    done = epoch(search, limited, cursor, Front(), (0, 1, 0), deadline=time.monotonic() - 1)
+    assert done.state == cursor and done.expressions == 0 and search._consumed == 0
 
 
 # through the engine -------------------------------------------------------------------------------------------------------

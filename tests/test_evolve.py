@@ -1,6 +1,8 @@
 """Island evolution: what holds after every round, whatever the losses are."""
 
+from collections import Counter
 from dataclasses import replace
+from itertools import takewhile
 
 import numpy as np
 import pytest
@@ -14,9 +16,10 @@ from symnum.language.grammar import Grammar
 from symnum.language.rules import compile_rules
 from symnum.problem.regression import RegressionProblem
 from symnum.problem.table import as_table
-from symnum.search.base import Context, measure
-from symnum.search.evolve import Evolution, Island
-from symnum.search.front import Front
+from symnum.search.base import Context, measure, rank_in_group
+from symnum.search.base import _promising as promising
+from symnum.search.evolve import BLOCKS, Evolution, Island, structure
+from symnum.search.front import Candidate, Front
 from symnum.search.vary import peel
 from symnum.testing import properties
 
@@ -154,3 +157,79 @@ def test_parents_are_winners():
     chosen = SMALL._parents(state, 5000, rng)
     assert state.loss[chosen].mean() < 0.7 * state.loss.mean()
     assert len(np.unique(state.complexity[chosen])) > 0.5 * len(np.unique(state.complexity))
+
+
+# structure ----------------------------------------------------------------------------------------------------------------
+def symbols(expr: Expr) -> frozenset:
+    return frozenset(getattr(t, "name", "number" if isinstance(t, float | int) else t) for t in expr.tokens)
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_few_members_are_alike(name):
+    """At one complexity at most `alike` members are made of the same operators and variables; the best is among them."""
+    for _, state in rounds(CONTEXTS[name], replace(SMALL, alike=2), 6, 2, random_losses):
+        cells = list(zip(state.complexity.tolist(), structure(state.members).tolist(), strict=True))
+        assert max(Counter(cells).values(), default=0) <= 2
+    assert len(cells) > 50
+
+
+def test_structure_is_the_set_of_operators_and_variables():
+    batch = CONTEXTS["elementary"].rules.sample(300, 12, np.random.default_rng(1))
+    found = structure(batch).tolist()
+    sets = [symbols(e) for e in batch.unpack()]
+    pairs = {(f, s) for f, s in zip(found, sets, strict=True)}
+    assert len(pairs) == len(set(found)) >= 0.9 * len(set(sets))  # numbers, free or fixed, are two kinds there and one here
+    assert len(structure(Batch.empty(PROBLEM.names))) == 0
+
+
+# building blocks ------------------------------------------------------------------------------------------------------------
+def test_blocks_are_spliced_into_children_and_survive_a_restart():
+    context = CONTEXTS["elementary"]
+    *_, (_, state) = rounds(context, SMALL, 2, 0, random_losses)
+    block = Batch.pack([Expr.parse("tanh(inv(y)/cube(x))*y")], PROBLEM.names)
+    count = lambda b: sum("tanh(inv(y)/cube(x))" in str(e) for e in b.unpack())  # noqa: E731
+    plain, given = (
+        count(SMALL.ask(context, SMALL.welcome(context, state, Batch.empty(PROBLEM.names), blocks=b), 2000, np.random.default_rng(0))[1])
+        for b in (None, block))
+    assert plain == 0 and given > 0
+    state = SMALL.welcome(context, state, Batch.empty(PROBLEM.names), blocks=block)
+    stale = replace(state, record=0.0, record_at=state.generation - SMALL.patience)
+    fresh = SMALL.tell(context, stale, block, np.array([1.0]), np.random.default_rng(0))
+    assert len(fresh.members) == 0 and fresh.blocks.unpack() == block.unpack()
+    assert SMALL.welcome(context, fresh, block).blocks.unpack() == block.unpack()  # migrants alone do not replace them
+    many = Batch.concatenate([block] * (BLOCKS + 5))
+    assert len(SMALL.welcome(context, fresh, block, blocks=many).blocks) == BLOCKS
+
+
+# measuring ------------------------------------------------------------------------------------------------------------------
+@properties(100)
+@given(st.lists(st.integers(0, 4), max_size=30))
+def test_rank_in_group_counts_equal_neighbours_before(group):
+    found = rank_in_group(np.array(group, np.int64)).tolist()
+    assert found == [len(list(takewhile(lambda v, i=i: v == group[i], reversed(group[:i])))) for i in range(len(group))]
+
+
+@properties(100)
+@given(st.lists(st.tuples(st.integers(1, 6), st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0, np.inf, np.nan])), max_size=25))
+def test_promising_shapes_beat_the_front_and_all_that_is_simpler(shapes):
+    front = Front(floor=1e-9).merged([Candidate(Expr.var("x"), 2, 0.7), Candidate(Expr.var("x"), 4, 0.15)])
+    complexity, loss = np.array([c for c, _ in shapes], np.int64), np.array([v for _, v in shapes], float)
+    wanted, best = [], np.inf
+    for level in range(1, 7):
+        good = sorted(v for c, v in shapes if c == level and v < min(front.bound(level), best) and np.isfinite(v))
+        wanted += [(level, v) for v in good[:3]]
+        best = min([best, *good])
+    chosen = promising(complexity, loss, front)
+    assert [(complexity[i], loss[i]) for i in chosen] == wanted and len(set(chosen.tolist())) == len(chosen)
+
+
+def test_more_starts_never_fit_worse_and_find_far_constants():
+    context = CONTEXTS["elementary"]
+    problem = RegressionProblem(as_table(X, np.sin(9.3 * X[:, 0]) + X[:, 1] * 0, ["x", "y"], target="z"))
+    context = replace(context, problem=problem)
+    shapes = Batch.pack([Expr.parse(t) for t in ("sin(x*1.0)", "x*y", "exp(x*1.0)", "log(x - 5.0)")], PROBLEM.names)
+    one, many = (measure(context, shapes, Front(), starts=n) for n in (1, 60))
+    assert (many.loss <= one.loss).all() and many.evaluations > one.evaluations
+    assert one.loss[0] > 0.1 and many.loss[0] < 1e-9
+    assert abs(abs(many.batch[0].constants[0]) - 9.3) < 1e-3
+    assert many.loss[1] == one.loss[1] and many.batch[1] == shapes[1]

@@ -124,6 +124,34 @@ def test_bic_pays_for_constants_only():
     assert front.choose("bic", rows=1000) == 1  # 51 > 2 log 1000
 
 
+def test_aic_pays_less_than_bic_and_more_among_few_rows():
+    front = Front((Candidate(Expr.parse("x"), 1, 1.0), Candidate(Expr.parse("x*1.5 + 2.5"), 5, 0.95)))
+    assert front.choose("aic", rows=40) == 0 and front.choose("aic", rows=120) == 1 and front.choose("bic", rows=120) == 0
+    front = Front((Candidate(Expr.parse("x"), 1, 1.0), Candidate(Expr.parse("x*1.5 + 2.5"), 5, 0.1)))
+    assert front.choose("aic", rows=6) == 0  # 6 log 10 = 13.8 < 18 - 3; without the correction it would be 4
+    assert front.choose("aic", rows=3) == front.choose("aic", rows=1) == 0
+
+
+def test_validation_takes_the_simplest_within_a_standard_error():
+    judged = [(1.0, 0.2), (0.35, 0.05), (0.3, 0.06), (math.nan, math.nan)]
+    front = Front(tuple(Candidate(X, i + 1, 1.0 / (i + 1), validation=v) for i, v in enumerate(judged)))
+    assert front.choose("validation") == 1
+    assert Front(front.candidates[:1]).choose("validation") == 0
+    assert Front(tuple(Candidate(X, i, 1.0 / i, validation=(math.nan, math.nan)) for i in (1, 2))).choose("validation") == 0
+
+
+def test_mdl_goes_by_the_description_where_there_is_one():
+    given = [Candidate(Expr.parse(t), *m, description=d) for t, m, d in (("x", (1, 1.0), 3.0), ("x*y", (3, 1e-2), 5.0))]
+    assert Front(tuple(given)).choose("mdl") == 0 and Front(tuple(given)).choose("best") == 1
+
+
+def test_among_few_rows_the_score_decides_between_formulas_about_as_short():
+    """Of two short descriptions the sharper drop in loss is taken where six rows cannot tell them apart, not where sixty can."""
+    texts = {"x": (1, 1.0), "2.5*x": (3, 1e-4), "2.5*x + 0.1*exp(x)": (8, 5e-9)}
+    front = Front(tuple(Candidate(Expr.parse(t), *m) for t, m in texts.items()))
+    assert front.choose("mdl", 6) == front.choose("best", 60) == 2 and front.choose("best", 6) == 1
+
+
 def test_more_rows_justify_more_symbols():
     front = Front((Candidate(Expr.parse("x"), 1, 1.0), Candidate(Expr.parse("sin(x*x + y)/z - x"), 11, 0.8)))
     chosen = [front.choose("mdl", rows) for rows in (5, 50, 500, 5000)]
@@ -138,7 +166,7 @@ def test_below_the_resolution_of_the_data_nothing_is_gained():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="best, accuracy, score, mdl, bic was required, got 'beste'"):
+    with pytest.raises(ValueError, match="best, mdl, aic, bic, validation, accuracy, score was required, got 'beste'"):
         front_of((1, 1.0)).choose("beste")
     for selection in SELECTIONS:
         with pytest.raises(ValueError, match="the front is empty"):

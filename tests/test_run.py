@@ -17,11 +17,14 @@ from symnum.language.rules import compile_rules
 from symnum.problem.regression import RegressionProblem
 from symnum.problem.table import as_table
 from symnum.search.base import Context
+from symnum.search.checkpoint import from_arrays, to_arrays
 from symnum.search.enumerate import Cursor, Enumeration
 from symnum.search.evolve import Evolution
 from symnum.search.front import Front
-from symnum.search.portfolio import PLAIN, default_portfolio
-from symnum.search.run import MIGRATION, Budget, Progress, Run, Status, epoch, from_arrays, to_arrays
+from symnum.search.invert import Inversion
+from symnum.search.portfolio import PLAIN, VIEWS, default_portfolio
+from symnum.search.reduce import Structure
+from symnum.search.run import MIGRATION, Budget, Progress, Run, Status, epoch
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0.5, 2.0, (40, 2))
@@ -47,7 +50,8 @@ ANY = context()  # only names the operators
 
 def fingerprint(progress: Progress) -> tuple:
     """Everything but the time."""
-    arrays = to_arrays(replace(progress, seconds=0.0, exact_at=progress.exact_at and (0.0, progress.exact_at[1])), ANY)
+    untimed = {f: at and (0.0, at[1]) for f, at in (("exact_at", progress.exact_at), ("noise_at", progress.noise_at))}
+    arrays = to_arrays(replace(progress, seconds=0.0, **untimed), ANY)
     return tuple((name, array.dtype.str, array.shape, array.tobytes()) for name, array in arrays.items())
 
 
@@ -207,11 +211,13 @@ def test_guesses_are_fitted_before_the_first_round():
 
 
 # the portfolio --------------------------------------------------------------------------------------------------------------
-def test_the_portfolio_has_an_island_for_each_view():
+def test_the_portfolio_has_every_strategy_and_islands_through_the_telling_views():
     plain, positive = context(), context(np.exp(NOISE))
-    assert [type(s) for s in default_portfolio(plain)[: 1 + PLAIN]] == [Enumeration, *[Evolution] * PLAIN]
-    assert {s.view for s in default_portfolio(positive)[1:]} == {"", *positive.views}
-    assert {"exp", "sqrt", "square", "inv"} <= set(positive.views)
+    kinds = [Inversion, Structure, Enumeration, *[Evolution] * PLAIN]
+    assert [type(s) for s in default_portfolio(plain)[: len(kinds)]] == kinds
+    seen = [s.view for s in default_portfolio(positive)[len(kinds) :]]
+    assert len(seen) == VIEWS
+    assert set(seen) <= set(positive.views)
     assert "exp" not in plain.views
 
 

@@ -271,7 +271,8 @@ def test_constant_columns_are_left_out_with_a_note():
     table = as_table([[1, 9.81, 2], [2, 9.81, 2]], [1, 2], ["t", "g", "k"], units={"t": "s", "g": "m/s2"})
     assert table.names == ("t",)
     assert table.X.tolist() == [[1], [2]]
-    assert table.notes == ("left out, because constant: g = 9.81, k = 2",)
+    assert table.notes[0] == "left out, because constant: g = 9.81, k = 2"
+    assert "y" in table.notes[1] and len(table.notes) == 2  # the target has no unit
     assert dict(table.units) == {"t": "s"}
 
 

@@ -145,6 +145,12 @@ def jacobian(tokens, first, last, X, rows, desk, arity, named, kernels, out, jac
                     jac[p, k * block + j, c] = w[adjoints + uint64((const_slot[c] - columns) * block + j)]
 
 
+def unpacked(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X (n, columns), y (n,) and weight (n,) of packed rows."""
+    X = rows.X.transpose(0, 2, 1).reshape(-1, rows.X.shape[1])[: rows.n]
+    return X, rows.y[: rows.n], rows.weight[: rows.n]
+
+
 class CpuEvaluator:
     """Evaluates batches on the CPU.
 

@@ -6,7 +6,7 @@ the chance that a slot N is filled by production r. A batch belongs to the gramm
 bottom-up chart over its subtrees (`complexity`), so that variation operators may splice freely and check afterwards.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -36,6 +36,7 @@ class Rules:
         reach: (N, N) whether N may be filled by what derives M through renaming.
         by_root, root_start: productions grouped by the last code of their template: those of code c are
             by_root[root_start[c]:root_start[c + 1]].
+        grammar: what was compiled.
     """
 
     code: np.ndarray
@@ -51,6 +52,7 @@ class Rules:
     by_root: np.ndarray
     root_start: np.ndarray
     names: tuple[str, ...]
+    grammar: Grammar | None = None
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -154,7 +156,7 @@ def compile_rules(grammar: Grammar, names) -> Rules:
         families = sum(_is_family(s) for s in p.template)
         template = tuple(("slot", slot_of(s)) if _is_family(s) else ("slot", number[s.name]) if _is_slot(s) else s for s in p.template)
         pending.append((number[p.lhs], template, p.weight, p.cost - families))
-    return _arrays(pending, units, len(number) + len(anonymous), tuple(names), column)
+    return replace(_arrays(pending, units, len(number) + len(anonymous), tuple(names), column), grammar=grammar)
 
 
 def _is_family(symbol) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from symnum.language.ops import ALIASES, OPS, REAL, Interval, Op
+from symnum.language.typed import rule_of
 
 _ARGUMENTS = ("a", "b")
 _RESERVED = frozenset(("a", "b", "y", "inf", "nan"))
@@ -54,6 +55,7 @@ def make_user_op(cls: type[Op], name: str, f: Callable, arity: int, row: dict) -
     for field in ("derivative", "aliases"):
         if isinstance(row.get(field), str):
             row[field] = (row[field],)
+    rule_of(row.get("units", "pure"))
     _probe(name, f, arity, row["domain"])
     if row.get("sympy"):
         formula = _formula(name, f, row["domain"], row["sympy"])

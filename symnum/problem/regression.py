@@ -15,13 +15,21 @@ import numpy as np
 
 from symnum.evaluate.constants import fit_constants
 from symnum.evaluate.cpu import CpuEvaluator, Rows
-from symnum.evaluate.machine import MSE
+from symnum.evaluate.machine import HUBER, LOGCOSH, MAE, MSE
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
-from symnum.language.ops import OPS, Op
+from symnum.language.ops import OPS, Op, compile_spelling
+from symnum.language.typed import Typing
+from symnum.problem import dimension
 from symnum.problem.base import Score, Verdict
-from symnum.problem.losses import Loss
+from symnum.problem.constraint import Constraint, Constraints, Judgement
+from symnum.problem.description import description_length
+from symnum.problem.losses import TUNING, Loss
+from symnum.problem.noise import Noise, estimate_sigma
+from symnum.problem.residuals import explained
+from symnum.problem.screen import screened
 from symnum.problem.table import Table
+from symnum.problem.uncertainty import Fitted
 
 SEARCH_ROWS = 128  # rows that a search looks at, once there are more than twice as many
 FIT_ROWS = 10_000  # rows that constants on the front are fitted to; their loss is on all training rows
@@ -40,6 +48,10 @@ class RegressionProblem:
         loss: how misfit is measured.
         holdout: share of rows held out; None holds out 20 % from 50 rows on.
         seed: of the split and of the search rows.
+        sigma: the noise's standard deviation in a row of weight 1, where it is known.
+        constants: where all columns have units, whether fitted constants may carry one: `dimensionless`, `free`, or `auto`:
+            only where pure numbers do not suffice (`dimension.free_constants`).
+        constraints: what every formula must comply with (`symnum.problem.constraint`).
 
     >>> from symnum.problem.table import as_table
     >>> X = np.linspace(1, 2, 60)[:, None]
@@ -52,29 +64,69 @@ class RegressionProblem:
     loss: Loss = Loss("mse")
     holdout: float | None = None
     seed: int = 0
+    sigma: float | None = None
+    constants: str = "auto"
+    constraints: tuple[Constraint, ...] = ()
 
     @classmethod
-    def from_table(cls, table: Table, loss="mse", holdout: float | None = None, seed: int | None = 0) -> "RegressionProblem":
-        """A problem from a checked table; `loss` by name or function.
+    def from_table(
+        cls,
+        table: Table,
+        loss="mse",
+        holdout: float | None = None,
+        seed: int | None = 0,
+        sigma: float | np.ndarray | None = None,
+        constants: str = "auto",
+        constraints: Iterable[str | Constraint] = (),
+    ) -> "RegressionProblem":
+        """A problem from a checked table.
+
+        Args:
+            table: the data.
+            loss: by name, or a function.
+            holdout, seed: see the class.
+            sigma: the known standard deviation of y, one for all rows or (rows,); a row then weighs 1 / sigma².
+            constants: see the class.
+            constraints: texts such as `y >= 0` or `increasing(x0) for 0 <= x0 <= 10`, or objects.
 
         Raises:
-            ValueError: unknown loss, or one that the target does not allow; a hold-out share outside [0, 0.9].
+            ValueError: unknown loss, or one that the target does not allow; a hold-out share outside [0, 0.9]; a sigma that is
+                not positive, or that does not go with the loss; `constants` that are to be dimensionless where the columns' units
+                do not make the target's; a constraint that cannot be read or names no column.
         """
         if holdout is not None and not 0 <= holdout <= 0.9:
             msg = f"a hold-out share in [0, 0.9] was required, got {holdout}"
             raise ValueError(msg)
-        problem = cls(table, Loss.of(loss), holdout, seed or 0)
+        loss = Loss.of(loss)
+        table, sigma = _with_sigma(table, loss, sigma)
+        dimension.check_constants(table, constants)
+        constraints = Constraints.of(constraints, table.names, table.X, 0.0, table.target).items
+        problem = cls(table, loss, holdout, seed or 0, sigma, constants, constraints)
         problem.loss.row_weights(table.y, problem._weight)
         rows = len(problem._split[0])
         if rows < 2:
             msg = f"at least 2 training rows of positive weight were required, got {rows} of {len(table)} with holdout={holdout}"
             raise ValueError(msg)
-        return problem
+        return replace(problem, loss=replace(loss, parameter=problem._transition)) if loss.automatic else problem
+
+    def screened(self, keep: int | str | None = "auto", always: Iterable[str] = ()) -> "RegressionProblem":
+        """The problem without the columns that tell nothing about the target on the training rows (`symnum.problem.screen`).
+
+        Args:
+            keep: how many columns; `auto` for those that tell something, where there are more than 20; None for all.
+            always: columns to keep in any case, beside those that constraints name.
+        """
+        named = [name for c in self.constraints for name in c.columns] + [name for name in always if name in self.names]
+        kept = screened(self.table, self._split[0], keep, tuple(dict.fromkeys(named)), self.seed)
+        return self if kept is self.table else replace(self, table=kept)
 
     @property
     def config(self) -> dict[str, Any]:
         """What a resumed run must have in common, beside the data."""
-        return {"loss": self.loss.name, "holdout": self.holdout, "split_seed": self.seed}
+        known = {} if self.sigma is None else {"sigma": self.sigma}
+        typed = {} if self.typing is None else {"units": dict(self.table.units), "constants": self.constants}
+        stated = {"constraints": self._known.texts} if self.constraints else {}
+        return {"loss": self.loss.name, "holdout": self.holdout, "split_seed": self.seed} | known | typed | stated
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,6 +142,22 @@ class RegressionProblem:
     def fingerprint(self) -> str:
         """Of the data: a resumed run must have the same."""
         return self.table.fingerprint
+
+    @cached_property
+    def typing(self) -> Typing | None:
+        """The dimensions that formulas must respect, or None where a unit is not known."""
+        found = dimension.of_table(self.table)
+        return None if found is None else Typing(*found, free=dimension.free_constants(self.table, self.constants))
+
+    @property
+    def dims(self) -> np.ndarray | None:
+        """(features, 7) exponents of kg, m, s, A, K, mol, cd; None where a unit is not known."""
+        return None if self.typing is None else self.typing.dims
+
+    @property
+    def target_dim(self) -> np.ndarray | None:
+        """(7,) exponents of the target's unit, None where a unit is not known."""
+        return None if self.typing is None else self.typing.target
 
     @property
     def _weight(self) -> np.ndarray:
@@ -172,6 +240,56 @@ class RegressionProblem:
         step = decimal_step(self.table.y[train]) / self.scale[1]  # uniform within a step: variance step²/12
         return max(self.floor, float(self._scaled[2][train].mean() * step**2 / 12 / self._weight[train].mean()))
 
+    @cached_property
+    def _scaled_loss(self) -> Loss:
+        """The loss of scaled targets: a transition is in the target's units."""
+        return replace(self.loss, parameter=self.loss.parameter / self.scale[1]) if self.loss.kind == HUBER else self.loss
+
+    # noise ----------------------------------------------------------------------------------------------------------------
+    @cached_property
+    def noise(self) -> Noise:
+        """The noise of the training rows, estimated without a formula."""
+        return self._noise(robust=self.loss.kind in (MAE, HUBER, LOGCOSH))
+
+    def _noise(self, robust: bool) -> Noise:
+        train = self._split[0]
+        found = estimate_sigma(self.table.X[train], self.table.y[train] / self.scale[1], self.precision[train], robust=robust)
+        return replace(found, sigma=found.sigma * self.sigma_unit, error=found.error * self.sigma_unit)
+
+    @property
+    def _transition(self) -> float:
+        """Where huber's loss leaves the square: in units of the noise, and above what rounding leaves."""
+        return max(TUNING * self._noise(robust=True).sigma, 1e-9 * float(np.max(np.abs(self.table.y))), 1e-290)
+
+    def explained(self, expr: Expr) -> bool:
+        """Whether the formula (in scaled magnitudes) leaves nothing but noise; False where that cannot be told."""
+        return explained(self, self.unscale(expr))
+
+    def description(self, forms: Iterable[Expr]) -> float:
+        """Nats to describe the data by a formula, given in one form or several, in the table's magnitudes."""
+        return description_length(self, list(forms))
+
+    @cached_property
+    def precision(self) -> np.ndarray:
+        """(all rows,) the inverse of every scaled row's variance, up to the factor (sigma / sigma_unit)²."""
+        return self._weight / (self.table.y / self.scale[1]) ** 2 if self.loss.name == "relative" else self._weight
+
+    @property
+    def sigma_unit(self) -> float:
+        """What sigma is counted in while the target is scaled: the target's power of ten; of a relative loss it is a pure number."""
+        return 1.0 if self.loss.name == "relative" else self.scale[1]
+
+    @cached_property
+    def plain_index(self) -> np.ndarray:
+        """The numbers of the rows that constants are fitted to."""
+        return _sample(self._split[0], FIT_ROWS, self.seed)
+
+    @cached_property
+    def plain(self) -> Rows:
+        """The rows that constants are fitted to, in the table's own magnitudes: for finished formulas."""
+        index = self.plain_index
+        return Rows.pack(self.table.X[index], self.names, self.table.y[index], self.precision[index])
+
     def views(self, operators: Iterable[Op]) -> tuple[str, ...]:
         """Names of unary operators g under which the target may be looked at: y = g(f) is searched as g⁻¹(y) = f."""
         if self.loss.kind != MSE or self.loss.function is not None:
@@ -193,7 +311,7 @@ class RegressionProblem:
     ) -> Score:
         """Fit the free constants and measure; see `Problem.score`. Losses are mean losses in the target's units."""
         rows = self._view_rows(view) if view else self.train if full else self.search
-        loss = self.loss
+        loss = self._scaled_loss
         fit = fit_constants(
             batch, rows, evaluator, kind=loss.kind, parameter=loss.parameter, iterations=iterations, starts=starts, seed=self.seed
         )
@@ -209,7 +327,43 @@ class RegressionProblem:
                     [np.dot(w, loss.function(rows.y[: rows.n], p)) if ok else np.inf for p, ok in zip(values.y, values.ok, strict=True)]
                 )
             losses = np.where(np.isfinite(losses), losses, np.inf)
+        if self.constraints:  # off the front, and for searches behind every constant, but not out of sight
+            losses = losses + np.where(self._comply(fit.batch, evaluator, full, view), 0.0, np.inf if full else self._constant_loss)
         return Score(fit.batch, losses, int(fit.passes.sum()), int((fit.passes * batch.lengths).sum()) * rows.n)
+
+    # what the user knows ------------------------------------------------------------------------------------------------------
+    @cached_property
+    def _known(self) -> Constraints:
+        """The constraints over the training rows."""
+        train = self._split[0]
+        return Constraints(self.constraints, self.names, self.table.X[train], float(np.std(self.table.y[train])), self.target)
+
+    @cached_property
+    def _points(self) -> tuple[Rows, Rows]:
+        """The constraints' points in scaled magnitudes: few for batches of shapes, many for candidates."""
+        return tuple(Rows.pack(probe.X / self.scale[0], self.names) for probe in (self._known.few, self._known.many))
+
+    def _comply(self, batch: Batch, evaluator: CpuEvaluator, full: bool, view: str) -> np.ndarray:
+        """(P,) whether expressions comply with every constraint, on points; those of a view g stand for g of them."""
+        values = evaluator.values(batch, self._points[full]).y
+        with np.errstate(all="ignore"):
+            values = (compile_spelling(OPS[view], "numpy")(values) if view else values) * self.scale[1]
+        return self._known.comply(values, self._known.many if full else self._known.few).all(axis=0)
+
+    @cached_property
+    def _constant_loss(self) -> float:
+        """The least loss of a constant on the search rows."""
+        loss, batch = self._scaled_loss, Batch.pack([Expr.const(1.0)], self.names)
+        fit = fit_constants(batch, self.search, CpuEvaluator(1), kind=loss.kind, parameter=loss.parameter, iterations=20)
+        return float(fit.loss[0]) * self.loss_scale
+
+    def judgements(self, expr: Expr) -> list[Judgement]:
+        """What is known of a finished formula and each constraint: proved, holds on so many points, or violated."""
+        return self._known.judge(expr) if self.constraints else []
+
+    def admits(self, expr: Expr) -> bool:
+        """Whether no constraint is known to be violated by a formula in the table's magnitudes."""
+        return not self.constraints or self._known.admits(expr)
 
     def _view_scale(self, view: str) -> float:
         """What the normalisation of a view's weights took out: the mean of (dg/dT)²."""
@@ -234,7 +388,24 @@ class RegressionProblem:
         scale = self.scale[1]
         with np.errstate(all="ignore"):
             p, y = expr(dict(zip(self.names, self.table.X[test].T, strict=True))) / scale, self.table.y[test] / scale
-            return float(np.average(self.loss.rows(y, p), weights=self._weight[test]))
+            return float(np.average(self._scaled_loss.rows(y, p), weights=self._weight[test]))
+
+    def validation(self, expr: Expr) -> tuple[float, float]:
+        """Mean loss on rows that the constants were not fitted to, and its standard error.
+
+        On the rows held out, or where there are fewer than two, on training rows left out one at a time.
+        """
+        index, scale = self._split[1], self.scale[1]
+        with np.errstate(all="ignore"):
+            if len(index) >= 2:
+                p = expr(dict(zip(self.names, self.table.X[index].T, strict=True)))
+            else:
+                index = self.plain_index
+                p = Fitted(self, expr).left_out
+            rows = self._scaled_loss.rows(self.table.y[index] / scale, p / scale)
+            w = self._weight[index] / self._weight[index].sum()
+            mean = float(w @ rows)
+            return mean, float(np.sqrt(w**2 @ (rows - mean) ** 2))
 
     def verify(self, expr: Expr) -> Verdict:
         """Coefficient of determination on training rows and on the held-out rows; `expr` in the table's magnitudes."""
@@ -258,6 +429,24 @@ class RegressionProblem:
         if spread == 0:
             return 1.0 if residual < 1e-24 else 0.0
         return float(1 - residual / spread)
+
+
+def _with_sigma(table: Table, loss: Loss, sigma) -> tuple[Table, float | None]:
+    """The table with known errors in its weights, and the standard deviation of a row of weight 1."""
+    if sigma is None:
+        return table, loss.parameter if loss.name.startswith("gaussian:") else None
+    if loss.name != "mse":
+        msg = f"a known sigma needs the loss 'mse', got {loss.name!r}"
+        raise ValueError(msg)
+    sigma = np.asarray(sigma, float)
+    if sigma.shape not in ((), table.y.shape) or not ((sigma > 0) & (sigma < np.inf)).all():
+        msg = f"sigma must be one positive number or one per row ({len(table)}), got shape {sigma.shape}, least value {np.min(sigma):g}"
+        raise ValueError(msg)
+    if sigma.ndim == 0:
+        return table, float(sigma)
+    unit = float(np.exp(np.mean(np.log(sigma))))
+    weight = np.ones(len(table)) if table.weight is None else table.weight
+    return replace(table, weight=weight * (unit / sigma) ** 2), unit
 
 
 def _may_be_view(op: Op) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from symnum.language.grammar_check import near
+from symnum.language.units import coherent, parse_unit
 
 SHOWN = 5  # how many offenders a message lists
 
@@ -35,7 +36,7 @@ class Table:
         names: the features' names, in the order of the columns of X.
         target: the target's name.
         weight: (rows,) weights >= 0, or None.
-        units: column name -> unit as it was written, for the columns that have one.
+        units: column name -> unit as it was written, for the columns that have one; all of them can be parsed.
         notes: what the reader of the result should know, e.g. which columns were left out.
     """
 
@@ -65,7 +66,8 @@ class Table:
 
 
 # from files -------------------------------------------------------------------------------------------------------------
-def read_table(path: str | Path, target: str, features: Sequence[str] | None = None, weights: str | None = None) -> Table:
+def read_table(path: str | Path, target: str, features: Sequence[str] | None = None, weights: str | None = None,
+               units: Mapping[str, str] | str | None = None) -> Table:
     """Read a table from a file: CSV or TSV (separated by comma, semicolon, tab or blanks), .npz, .npy or .parquet.
 
     The first line holds the columns' names, which may have a unit in brackets: `mass [kg]` is the column `mass`.
@@ -76,19 +78,23 @@ def read_table(path: str | Path, target: str, features: Sequence[str] | None = N
         target: the column that the formula is to give.
         features: the columns that it may use; all others where None.
         weights: a column of weights of the rows.
+        units: units by column name, which go before those in the line of names; a file of them, .json or .csv (columns
+            `name,unit`); or `none`: the line of names is not looked at for units.
 
     Raises:
-        DataError: the file or a column cannot be used; rows are counted from 1, the line of names not counted.
+        DataError: the file, a column or a unit cannot be used; rows are counted from 1, the line of names not counted.
 
     >>> from symnum.data import path
     >>> table = read_table(path("kepler"), target="period")
     >>> table.names, len(table), table.y[:2]
     (('distance',), 6, array([ 87.77, 224.7 ]))
     """
-    from symnum.problem.table_file import open_columns
+    from symnum.problem.table_file import open_columns, read_units
 
     columns = open_columns(Path(path))
-    names, units = _split_units(columns.header)
+    names, written = _split_units(columns.header)
+    given = read_units(Path(units)) if isinstance(units, str | Path) and units != "none" else units
+    units = {} if given == "none" else written | _known_units(given or {}, names, target)
     here = f" of {columns.path.name}"
     spelled = {h.strip(): n for h, n in zip(columns.header, names, strict=True)} | {n: n for n in names}
 
@@ -107,6 +113,15 @@ def read_table(path: str | Path, target: str, features: Sequence[str] | None = N
     data, n = columns.load([index[name] for name in used], used), len(features)
     weight = None if weights is None else data[:, n + 1]
     return _checked(data[:, :n], data[:, n], features, target, weight, units, weights or "weights", first=1)
+
+
+def column_names(header: Sequence[str]) -> list[str]:
+    """The names in a file's first line, without their units.
+
+    >>> column_names(["mass [kg]", " x "])
+    ['mass', 'x']
+    """
+    return _split_units(header)[0]
 
 
 def _split_units(header: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -131,7 +146,8 @@ def as_table(X, y, names: Iterable[str] | None = None, weights=None, *, target: 
         names: the features' names; x0, x1, … where neither they nor a DataFrame are given.
         weights: (rows,) weights >= 0 of the rows, or None.
         target: the target's name; the Series' name or `y` where None.
-        units: unit by column name.
+        units: unit by column name, that of the target under its name or `y`; units restrict a search only where every
+            column and the target has one (`1` for pure numbers), an empty text standing for a unit that is not known.
 
     Raises:
         DataError: the data cannot be used; rows are counted from 0, as arrays are.
@@ -164,7 +180,20 @@ row 0); remove or fill these rows
             msg = f"weights of the shape of y, {y.shape}, were required, got {weights.shape}"
             raise DataError(msg)
     _check_names([target, *names], [target, *names], "")
-    return _checked(X, y, names, target, weights, dict(units or {}), "weights", first=0)
+    return _checked(X, y, names, target, weights, _known_units(units or {}, [*names, target], target), "weights", first=0)
+
+
+def _known_units(units: Mapping[str, str], names: Sequence[str], target: str) -> dict[str, str]:
+    """Units by column name; `y` is the target where no column is called so."""
+    renamed = {target if name == "y" and "y" not in names else name: unit for name, unit in units.items()}
+    for name, unit in renamed.items():
+        if name not in names:
+            msg = f"units of columns were required, got one of {name!r}, which is none{near(name, names)}; the columns are {_some(names)}"
+            raise DataError(msg)
+        if not isinstance(unit, str):
+            msg = f"a text was required as the unit of column {name!r}, got {unit!r}; '1' stands for a pure number"
+            raise DataError(msg)
+    return renamed
 
 
 def as_numbers(values, what: str, names: Sequence[str] | None, first: int = 0) -> np.ndarray:
@@ -258,6 +287,9 @@ def _checked(X: np.ndarray, y: np.ndarray, names: Sequence[str], target: str, we
     if weight is not None and (weight.min() < 0 or weight.max() == 0):
         msg = f"weights >= 0 that are not all 0 were required, got {weight.min():g} … {weight.max():g} in {weight_name!r}"
         raise DataError(msg)
+    units = {name: unit for name, unit in units.items() if name in {*names, target}}
+    for name, unit in units.items():
+        _check_unit(name, unit)
     notes = []
     varies = (X != X[0]).any(axis=0)
     if not varies.all() and varies.any():
@@ -270,4 +302,26 @@ def _checked(X: np.ndarray, y: np.ndarray, names: Sequence[str], target: str, we
     y = np.ascontiguousarray(y)
     weight = None if weight is None else np.ascontiguousarray(weight)
     kept = {name: unit for name, unit in units.items() if name in {*names, target}}
-    return Table(X, y, tuple(names), target, weight, kept, tuple(notes))
+    return Table(X, y, tuple(names), target, weight, kept, (*notes, *_unit_notes(kept, [*names, target])))
+
+
+def _check_unit(name: str, unit: str) -> None:
+    """Units that mean nothing are refused, with the column's name."""
+    try:
+        parse_unit(unit)
+    except ValueError as error:
+        msg = f"a unit was required for column {name!r}, got [{unit}]: {error}; units='none' ignores those in a file's line of names"
+        raise DataError(msg) from None
+
+
+def _unit_notes(units: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    """What to know about the units of these columns: that some are missing, or do not belong to one system."""
+    parsed = {name: parse_unit(units.get(name, "")) for name in names}
+    missing = [name for name, unit in parsed.items() if unit is None]
+    if len(missing) == len(names):
+        return []
+    if missing:
+        return [f"units were not used, because these columns have none: {_some(missing)} (write 1 for a pure number)"]
+    if not coherent([unit for unit in parsed.values() if unit is not None]):
+        return ["the units belong to different systems: constants hold conversion factors; laws are found more surely in one system"]
+    return []

@@ -29,11 +29,13 @@ class Columns:
         path: the file.
         header: the columns' names as they are written.
         load: reads the columns of the given indices, which are called by the given names in messages.
+        text: reads one column as text.
     """
 
     path: Path
     header: list[str]
     load: Callable[[Sequence[int], Sequence[str]], np.ndarray]
+    text: Callable[[int], list[str]]
 
 
 def open_columns(path: Path) -> Columns:
@@ -61,6 +63,41 @@ def open_columns(path: Path) -> Columns:
     raise DataError(msg)
 
 
+def read_units(path: Path) -> dict[str, str]:
+    """Units by column name from a file: .json (an object), or .csv of rows `name,unit` (a first row `name,unit` is a heading).
+
+    Raises:
+        DataError: the file is missing or holds something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from None
+    except OSError as error:
+        msg = f"a file of units was required, {path} cannot be read: {error.strerror or error}"
+        raise DataError(msg) from error
+    wanted = f"in {path.name}, a .json object {{name: unit}} or a .csv with rows name,unit was required"
+    if path.suffix.lower() == ".json":
+        import json
+
+        try:
+            units = json.loads(text)
+        except ValueError as error:
+            raise DataError(f"{wanted}: {error}") from error
+        if not isinstance(units, dict):
+            raise DataError(f"{wanted}, got a {type(units).__name__}")
+        return units
+    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), skipinitialspace=True) if any(row)]
+    rows = rows[1:] if rows and [c.lower() for c in rows[0]] == ["name", "unit"] else rows
+    for row in rows:
+        if len(row) != 2:
+            raise DataError(f"{wanted}, got {','.join(row)!r}")
+    names = [name for name, _ in rows]
+    if again := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"one unit per column was required in {path.name}, got {', '.join(again)} twice")
+    return dict(rows)
+
+
 # text -------------------------------------------------------------------------------------------------------------------
 def _open_text(path: Path) -> Columns:
     head, number = _first_lines(path)
@@ -85,7 +122,10 @@ def _open_text(path: Path) -> Columns:
             _raise_fault(path, separator, number, len(header), {})
         return data
 
-    return Columns(path, header, load)
+    def text(index: int) -> list[str]:
+        return [row[index].strip() if index < len(row) else "" for _, row in _cells(path, separator, number)]
+
+    return Columns(path, header, load, text)
 
 
 def _first_lines(path: Path) -> tuple[list[str], int]:
@@ -209,7 +249,7 @@ def _open_arrays(path: Path, columns: Mapping[str, np.ndarray]) -> Columns:
         header = list(columns)
         return np.column_stack([as_numbers(columns[header[i]], name, [name], first=1) for i, name in zip(indices, names, strict=True)])
 
-    return Columns(path, list(columns), load)
+    return Columns(path, list(columns), load, lambda index: [str(value) for value in columns[list(columns)[index]]])
 
 
 def _open_npz(path: Path) -> Columns:

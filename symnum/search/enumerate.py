@@ -3,11 +3,12 @@
 Complexity k of a nonterminal is built from its productions and the smaller libraries of their slots. Two expressions are
 one function if they agree on the probe rows (values rounded to 36 mantissa bits), free constants standing for generic
 numbers by position (of four magnitudes and signs, in case the first are outside a domain); only the first is kept and
-built upon. `exhausted` is the largest complexity that was finished: no formula of that complexity or less is missing, up to
-the scale and offset that every shape is fitted with.
+built upon; where the columns have units, functions of different dimension are different, and only dimensionally consistent
+parts are built upon. `exhausted` is the largest complexity that was finished: no formula of that complexity or less is missing, up to
+the scale and offset that every shape is fitted with; constants inside a shape were fitted from `starts` points.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product as cartesian
 
@@ -17,10 +18,11 @@ from symnum.language.batch import Batch, commutative
 from symnum.language.batch_kernels import mix
 from symnum.language.ops import CONST
 from symnum.language.rules import NEVER, SLOT, Rules
+from symnum.language.typed import BAD, LOOSE, WILD
 from symnum.search.base import Context
 from symnum.search.vary import peel
 
-CHUNK = 20_000  # compositions built at once
+CHUNK = 10_000  # compositions built at once, a tenth of a second's work: between chunks others get their turn
 BATCH = 400  # shapes told at once
 TRIALS = (1.0, -1.0, 40.0, -40.0)  # scales of the generic constants: the first at which an expression is finite is its start
 MOST_CONSTANTS = 3  # free constants per enumerated expression; more cannot be told apart from few rows
@@ -43,13 +45,15 @@ class Enumeration:
 
     Args:
         most: expressions kept over all nonterminals; the level that would exceed it is not entered.
+        starts: points from which the constants inside a shape are fitted.
     """
 
     name = "enumeration"
 
-    def __init__(self, most: int = 400_000):
-        self.most = most
-        self._stream: Iterator[tuple[Batch, int, int]] | None = None
+    def __init__(self, most: int = 400_000, starts: int = 3):
+        self.most, self.starts = most, starts
+        self._context: Context | None = None
+        self._stream: Iterator[tuple[Batch, int, int]] = iter(())
         self._consumed = 0
 
     def views(self, context: Context) -> tuple[str, ...]:
@@ -58,11 +62,21 @@ class Enumeration:
     def start(self, context: Context, rng: np.random.Generator) -> Cursor:
         return Cursor()
 
+    def prepare(self, context: Context, state: Cursor, hurry: Callable[[], bool]) -> bool:
+        """Build again what the cursor's run had built; False where `hurry()` cut it short: the next call goes on from there."""
+        if self._context is not context or self._consumed > state.chunks:
+            self._context, self._stream, self._consumed = context, self._chunks(context), 0
+        while self._consumed < state.chunks:
+            if hurry():
+                return False
+            if next(self._stream, None) is None:
+                break
+            self._consumed += 1
+        return True
+
     def ask(self, context: Context, state: Cursor, n: int, rng: np.random.Generator) -> tuple[Cursor, Batch]:
-        if self._stream is None or self._consumed != state.chunks:
-            self._stream, self._consumed = self._chunks(context), 0
-            while self._consumed < state.chunks and next(self._stream, None) is not None:
-                self._consumed += 1
+        """The next `BATCH` shapes or fewer; none where a chunk of building yielded nothing new, or at the end."""
+        self.prepare(context, state, lambda: False)
         item = next(self._stream, None)
         if item is None:
             return replace(state, finished=True), Batch.empty(context.rules.names)
@@ -73,32 +87,37 @@ class Enumeration:
     def tell(self, context: Context, state: Cursor, batch: Batch, loss: np.ndarray, rng: np.random.Generator) -> Cursor:
         return state
 
-    def welcome(self, context: Context, state: Cursor, migrants: Batch) -> Cursor:
+    def welcome(self, context: Context, state: Cursor, migrants: Batch, blocks: Batch | None = None) -> Cursor:
         return state
 
     def _chunks(self, context: Context) -> Iterator[tuple[Batch, int, int]]:
         """New functions of the start symbol, `BATCH` at a time, with the level being built and the complexity exhausted.
 
-        The last chunk is empty; its level is the first that was not entered.
+        Empty where building took a while and found nothing to measure; the last is empty, its level the first not entered.
         """
         library = _Library(context)
         told, waiting = np.zeros(0, np.uint64), Batch.empty(context.rules.names)
+        idle = 0  # compositions built since the last yield
         for level in range(1, context.max_complexity + 1):
             if library.planned(level) > 8 * self.most or library.count > self.most:
                 break
-            for slot, batch in library.build(level):
-                if not library.reaches_start(slot):
-                    continue
-                shapes = peel(batch) if context.scaled else batch
-                shapes = shapes.take(context.rules.complexity(shapes) > 0)
-                hashes = shapes.skeleton_hash()
-                new = np.sort(np.unique(hashes, return_index=True)[1])
-                new = new[~np.isin(hashes[new], told)]
-                told = np.union1d(told, hashes[new])
-                waiting = Batch.concatenate([waiting, shapes.take(new)])
+            for slot, batch, built in library.build(level):
+                idle += built
+                if library.reaches_start(slot) and len(batch):
+                    shapes = peel(batch) if context.scaled else batch
+                    shapes = shapes.take(context.admissible_shapes(shapes, self.views(context)) > 0)
+                    hashes = shapes.skeleton_hash()
+                    new = np.sort(np.unique(hashes, return_index=True)[1])
+                    new = new[~np.isin(hashes[new], told)]
+                    told = np.union1d(told, hashes[new])
+                    waiting = Batch.concatenate([waiting, shapes.take(new)])
                 while len(waiting) >= BATCH:
+                    idle = 0
                     yield waiting.take(np.arange(BATCH)), level, library.exhausted(level)
                     waiting = waiting.take(np.arange(BATCH, len(waiting)))
+                if idle >= CHUNK:
+                    idle = 0
+                    yield Batch.empty(context.rules.names), level, library.exhausted(level)
             if len(waiting):
                 yield waiting, level, library.exhausted(level)
                 waiting = Batch.empty(context.rules.names)
@@ -138,8 +157,8 @@ class _Library:
         """Compositions that the level would need."""
         return sum(int(np.prod([float(len(b)) for b in parts])) for _, parts, _ in self._compositions(level))
 
-    def build(self, level: int) -> Iterator[tuple[int, Batch]]:
-        """Build complexity `level`; yields (nonterminal, new functions)."""
+    def build(self, level: int) -> Iterator[tuple[int, Batch, int]]:
+        """Build complexity `level`; yields (nonterminal, new functions, compositions built) after every chunk."""
         fresh: list[list[Batch]] = [[] for _ in self.entries]
         for r, parts, mirrored in self._compositions(level):
             lhs = int(self.rules.lhs[r])
@@ -159,7 +178,7 @@ class _Library:
                 new = self._new_functions(lhs, batch, level)
                 if len(new):
                     fresh[lhs].append(new)
-                    yield lhs, new
+                yield lhs, new, len(batch)
         for slot, batches in enumerate(fresh):
             if batches:
                 self.entries[slot][level] = Batch.concatenate(batches)
@@ -187,14 +206,14 @@ class _Library:
         batch = batch.take(~_constant_operation(batch))
         few = batch.n_constants <= MOST_CONSTANTS
         self.cut = self.cut if few.all() else min(self.cut, level)
-        batch = batch.take(few)
+        batch = self._typed(batch.take(few))
         if len(batch) == 0:
             return batch
         found = []
         for scale in TRIALS:
             trial = generic_constants(batch, scale)
             values = self.context.evaluator.values(trial, self.context.problem.probe)
-            signature = signatures(values.y) ^ np.uint64(TRIALS.index(scale))
+            signature = signatures(values.y) ^ np.uint64(TRIALS.index(scale)) ^ self._dimensions(trial)
             good = np.flatnonzero(values.ok)
             _, first = np.unique(signature[good], return_index=True)
             good = good[np.sort(first)]
@@ -205,6 +224,23 @@ class _Library:
             if len(batch) == 0:
                 break
         return Batch.concatenate(found)
+
+    def _typed(self, batch: Batch) -> Batch:
+        """The dimensionally consistent expressions, of any dimension."""
+        typing = self.context.typing
+        if typing is None:
+            return batch
+        kind, _ = typing.roots(batch)
+        return batch.take((kind != BAD) & ((kind != LOOSE) | typing.free))
+
+    def _dimensions(self, batch: Batch) -> np.ndarray:
+        """A uint64 per expression (P,), equal for equal dimensions."""
+        typing = self.context.typing
+        if typing is None:
+            return np.zeros(len(batch), np.uint64)
+        kind, dim = typing.roots(batch)
+        rounded = np.where(kind == WILD, 0, np.round(dim * (1 << 24))).astype(np.int64) * 4 + kind
+        return mix.py_func(rounded.view(np.uint64))
 
 
 def _template(rules: Rules, r: int) -> list[tuple[int, int, float]]:

@@ -1,9 +1,10 @@
 """Island evolution on arrays.
 
-An island keeps the best shapes *per complexity* (quality-diversity over size; Mouret & Clune 2015, arXiv:1504.04909), so
-that small good formulas and large good ones do not crowd each other out. Parents win tournaments among members up to a
-random size; members age and leave; a stagnating island starts afresh. Children inherit fitted constants. Skeletons
-measured before are skipped through a forgetful cache.
+An island keeps the best shapes *per complexity*, and few made of the same operators and variables (quality-diversity over
+size and structure; Mouret & Clune 2015, arXiv:1504.04909; Bruneton 2025, arXiv:2503.19043), so that small good formulas and
+large good ones do not crowd each other out. Parents win tournaments among members up to a random size; members age and
+leave; a stagnating island starts afresh, with the building blocks that it was given. Children inherit fitted constants.
+Skeletons measured before are skipped through a forgetful cache.
 """
 
 from dataclasses import dataclass, replace
@@ -11,12 +12,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symnum.language.batch import Batch
-from symnum.language.ops import OPS
-from symnum.search.base import Context, operand
+from symnum.language.batch_kernels import mix
+from symnum.language.ops import OPS, VAR
+from symnum.language.typed import EXACT
+from symnum.search.base import Context, operand, rank_in_group
+from symnum.search.parts import NUMBERS, combined, random_parts
 from symnum.search.vary import breed, peel
 
 FOUNDERS = 50  # members below which an island is filled with random shapes instead of children
 SECOND_LOOK = 0.05  # share of known skeletons measured again: their constants may start better this time
+PARTS, DIMENSIONS = 400, 8  # under units: random parts that are donors, and dimensions for which some are combined
+BLOCKS, BORROWED = 400, 0.1  # building blocks remembered, and the share of children whose donor is one
 PROGRESS = 1e-3  # relative gain in loss that counts against stagnation
 
 
@@ -30,6 +36,7 @@ class Island:
         generation: rounds since the start; `record` and `record_at`: the least loss since the restart, and when.
         hits: children skipped by the cache.
         guests: migrants waiting to be measured; never kept beyond an epoch.
+        blocks: expressions given by other searches, whose parts are spliced into children; restarts keep them.
     """
 
     members: Batch
@@ -42,6 +49,7 @@ class Island:
     record_at: int = 0
     hits: int = 0
     guests: Batch | None = None
+    blocks: Batch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,7 @@ class Evolution:
         oldest: generations after which a member that does not lead its complexity leaves.
         patience: generations without a better loss after which the island starts afresh.
         cache: slots of the skeleton cache.
+        alike: members of one complexity that may share their operators and variables.
     """
 
     name: str = "evolution"
@@ -64,6 +73,7 @@ class Evolution:
     oldest: int = 40
     patience: int = 60
     cache: int = 1 << 16
+    alike: int = 2
 
     def views(self, context: Context) -> tuple[str, ...]:
         return (self.view,)
@@ -74,12 +84,10 @@ class Evolution:
         return Island(nothing, zero, zero.astype(np.int64), zero.astype(np.int64), np.zeros(self.cache, np.uint64))
 
     def ask(self, context: Context, state: Island, n: int, rng: np.random.Generator) -> tuple[Island, Batch]:
-        if len(state.members) < FOUNDERS:
-            size = min(12, context.max_complexity)
-            return self._with_guests(state, self._admissible(context, context.rules.sample(n, size, rng)))
-        first, second = self._parents(state, n, rng), self._parents(state, n, rng)
-        children = breed(state.members, first, second, context.rules, context.max_complexity, int(rng.integers(1 << 62)))
-        children = self._admissible(context, children)
+        wanted = self._wanted(context)
+        if len(state.members) < (FOUNDERS if wanted is None else 1):
+            return self._with_guests(state, self._admissible(context, self._founders(context, n, rng)))
+        children = self._admissible(context, self._children(context, state, n, rng))
         hashes = children.skeleton_hash()
         slot = hashes % np.uint64(self.cache)
         known = (state.seen[slot] == hashes) & (rng.random(len(children)) > SECOND_LOOK)
@@ -103,7 +111,7 @@ class Evolution:
         losses = np.concatenate([state.loss, loss])
         complexity = np.concatenate([state.complexity, context.rules.complexity(batch)])
         age = np.concatenate([state.age + 1, np.zeros(len(batch), np.int64)])
-        kept = self._survivors(losses, complexity, age)
+        kept = self._survivors(members, losses, complexity, age)
         record = float(losses.min(initial=np.inf))
         better = record < (1 - PROGRESS) * state.record
         state = replace(
@@ -118,11 +126,17 @@ class Evolution:
         )
         if state.generation - state.record_at > self.patience:
             fresh = self.start(context, rng)
-            return replace(fresh, generation=state.generation, record_at=state.generation, hits=state.hits)
+            return replace(fresh, generation=state.generation, record_at=state.generation, hits=state.hits, blocks=state.blocks)
         return state
 
-    def welcome(self, context: Context, state: Island, migrants: Batch) -> Island:
-        """Migrants are guests until the next `ask` has them measured; through a view g, the f of every g(f)."""
+    def welcome(self, context: Context, state: Island, migrants: Batch, blocks: Batch | None = None) -> Island:
+        """Migrants are guests until the next `ask` has them measured; through a view g, the f of every g(f).
+
+        `blocks`, where given, become the donors of a share of all children to come: parts that another search vouches for.
+        Migrants are no blocks by themselves: all islands would breed from the same few formulas.
+        """
+        if blocks is not None:
+            state = replace(state, blocks=blocks.take(np.arange(min(len(blocks), BLOCKS))))
         if self.view:
             roots = migrants.code[migrants.offset[1:] - 1]
             migrants = operand(migrants.take(roots == OPS[self.view].code))
@@ -132,8 +146,40 @@ class Evolution:
         """Shapes that are in the grammar and within the limit."""
         if context.scaled:
             batch = peel(batch)
-        complexity = context.rules.complexity(batch)
-        return batch.take((complexity > 0) & (complexity <= context.max_complexity))
+        return batch.take(context.admissible_shapes(batch, (self.view,)) > 0)
+
+    def _wanted(self, context: Context) -> float | None:
+        """The size of the dimension that shapes must have, None where any will do."""
+        if context.typing is None or (context.scaled and context.typing.free):
+            return None
+        return context.typing.through(self.view)
+
+    def _founders(self, context: Context, n: int, rng: np.random.Generator) -> Batch:
+        """Random expressions; where a dimension is wanted, those that have it and combinations that do."""
+        wanted = self._wanted(context)
+        if wanted is None:
+            return context.rules.sample(n, min(12, context.max_complexity), rng)
+        parts = random_parts(context.rules, context.typing, 2 * n, rng)
+        batch = Batch.concatenate([parts, combined(parts, context.typing, wanted, rng)])
+        batch = batch.take(context.admissible_shapes(batch, (self.view,)) > 0).dedup()
+        return batch.take(rng.permutation(len(batch))[:n])
+
+    def _children(self, context: Context, state: Island, n: int, rng: np.random.Generator) -> Batch:
+        """Variations of the members; under units random parts are donors as well, and a few founders join."""
+        first, second = self._parents(state, n, rng), self._parents(state, n, rng)
+        seed, typing, wanted = int(rng.integers(1 << 62)), context.typing, self._wanted(context)
+        members = state.members
+        if state.blocks is not None and len(state.blocks):
+            borrowed = len(members) + rng.integers(len(state.blocks), size=n)
+            second = np.where(rng.random(n) < BORROWED, borrowed, second)
+            members = Batch.concatenate([members, state.blocks])
+        if typing is None:
+            return breed(members, first, second, context.rules, context.max_complexity, seed)
+        kind, dim = typing.tokens(state.members)
+        needed = rng.choice(dim[kind == EXACT], DIMENSIONS) if (kind == EXACT).any() else NUMBERS
+        parts = random_parts(context.rules, typing, PARTS, rng, np.unique([0.0, *needed]))
+        children = breed(members, first, second, context.rules, context.max_complexity, seed, typing, wanted, parts)
+        return children if wanted is None else Batch.concatenate([children, self._founders(context, n // 10, rng)])
 
     def _parents(self, state: Island, n: int, rng: np.random.Generator) -> np.ndarray:
         """Winners of tournaments by loss among members up to a random size: small and large formulas breed alike."""
@@ -143,17 +189,33 @@ class Evolution:
         rivals = order[(rng.random((n, self.tournament)) * admitted[:, None]).astype(np.int64)]
         return rivals[np.arange(n), state.loss[rivals].argmin(axis=1)]
 
-    def _survivors(self, loss: np.ndarray, complexity: np.ndarray, age: np.ndarray) -> np.ndarray:
-        """The best of each complexity, functions counted once, old ones out."""
+    def _survivors(self, members: Batch, loss: np.ndarray, complexity: np.ndarray, age: np.ndarray) -> np.ndarray:
+        """The best of each complexity: functions counted once, old ones out, few of one structure."""
         order = np.lexsort((complexity, loss))
         key = np.round(np.log(np.maximum(loss[order], 1e-300)), 9)
-        distinct = np.diff(key, prepend=np.nan) != 0  # equal losses: the least complex stays
-        order = order[distinct]
-        levels = np.unique(complexity[order])
-        cap = max(4, self.population // max(len(levels), 1))
-        kept = []
-        for level in levels:
-            ranked = order[complexity[order] == level]
-            young = ranked[(age[ranked] <= self.oldest) | (np.arange(len(ranked)) == 0)]
-            kept.append(young[:cap])
-        return np.concatenate(kept) if kept else np.zeros(0, np.int64)
+        order = order[np.diff(key, prepend=np.nan) != 0]  # equal losses: the least complex stays
+        order = order[np.argsort(complexity[order], kind="stable")]  # by complexity, then by loss
+        leads = rank_in_group(complexity[order]) == 0
+        order = order[leads | (age[order] <= self.oldest)]
+        cell = mix.py_func(structure(members)[order] ^ mix.py_func(complexity[order].astype(np.uint64)))
+        by_cell = np.argsort(cell, kind="stable")
+        order = order[np.sort(by_cell[rank_in_group(cell[by_cell]) < self.alike])]
+        cap = max(4, self.population // max(int(leads.sum()), 1))
+        return order[rank_in_group(complexity[order]) < cap]
+
+
+def structure(batch: Batch) -> np.ndarray:
+    """A uint64 per expression (P,), equal where the sets of operators and variables are (and elsewhere only beyond 64 of both).
+
+    >>> from symnum.language.expr import Expr
+    >>> a, b, c = structure(Batch.pack([Expr.parse(t) for t in ("x + y", "x + (y + x)", "x*y")], ["x", "y"])).tolist()
+    >>> a == b != c
+    True
+    """
+    if len(batch) == 0:
+        return np.zeros(0, np.uint64)
+    kind = np.where(batch.code == VAR, 256 + batch.arg, batch.code)
+    used = np.zeros(256 + len(batch.names), np.uint64)
+    used[kind] = 1
+    bit = np.uint64(1) << (np.cumsum(used) % np.uint64(64))
+    return np.bitwise_or.reduceat(bit[kind], batch.offset[:-1])

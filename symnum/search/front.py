@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from symnum.language.expr import Expr
 
-SELECTIONS = ("best", "accuracy", "score", "mdl", "bic")
+SELECTIONS = ("best", "mdl", "aic", "bic", "validation", "accuracy", "score")
 MARGIN = 1e-6  # relative gain in loss that earns a place: less is the fitter's last digits
 SYMBOL = math.log(12)  # nats per token: a grammar offers about a dozen symbols at a time
-SIMILAR = math.log(1000)  # nats: of two formulas the data must favour the longer by such odds, since millions were tried
+SIMILAR, FEW = math.log(30), 8  # nats of description that mean nothing where rows are no more than few; fewer nats where rows are more
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Candidate:
             sqrt 2) where the loss allows it, else None.
         holdout: loss on the rows held out, or None where none were.
         reading: the formula simplified for reading, with its fitted constants, or None.
+        description: nats to describe formula, constants and data (`symnum.problem.description`), or None while it is searched.
+        validation: mean loss on rows that the constants were not fitted to, and its standard error, or None.
     """
 
     expr: Expr
@@ -38,6 +40,8 @@ class Candidate:
     snapped: Expr | None = None
     holdout: float | None = None
     reading: Expr | None = None
+    description: float | None = None
+    validation: tuple[float, float] | None = None
 
     @property
     def best(self) -> Expr:
@@ -103,10 +107,18 @@ class Front:
         """The position of the chosen candidate.
 
         Args:
-            selection: `mdl`: least description length in nats, (n - k)/2 log loss + tokens log 12 + k/2 log n with k fitted
-                constants (Rissanen 1978, doi:10.1016/0005-1098(78)90005-5); `best`: highest score among the formulas
-                about as short to describe as that; `bic`: least n log loss + k log n; `accuracy`: least loss; `score`:
-                highest score.
+            selection: how.
+
+                `best`: shortest description, (n - k)/2 log loss + tokens log 12 + k/2 log n nats with k fitted constants
+                    (Rissanen 1978, doi:10.1016/0005-1098(78)90005-5); among few rows the highest score of what is about as short.
+                `mdl`: shortest description with every constant at the precision that the data give it
+                    (`symnum.problem.description`; as `best` counts while a search runs).
+                `aic`, `bic`: least n log loss + 2 k n/(n - k - 1) or + k log n, the noise's size being one of the k
+                    (Hurvich & Tsai 1989, doi:10.1093/biomet/76.2.297; Schwarz 1978).
+                `validation`: the simplest within one standard error of the least loss on rows that the constants were not
+                    fitted to (Breiman et al. 1984, §3.4.3); as `bic` where no such loss is known.
+                `accuracy`: least loss.
+                `score`: highest score.
             rows: number of training rows n.
 
         Raises:
@@ -124,12 +136,22 @@ class Front:
             return losses.index(min(losses))
         if selection == "score":
             return max(last, key=lambda i: scores[i])
-        if selection == "bic":
-            return min(last, key=lambda i: rows * math.log(losses[i]) + len(self.candidates[i].best.constants) * math.log(rows))
+        judged = [c.validation for c in self.candidates]
+        if selection == "validation" and None not in judged:
+            mean, error = min((v for v in judged if v[0] == v[0]), default=(math.inf, 0.0))
+            return next((i for i, v in enumerate(judged) if v[0] <= mean + error), 0)
+        if selection in ("aic", "bic", "validation"):
+            free = [len(c.best.constants) + 1 for c in self.candidates]
+            price = [2 * k * rows / (rows - k - 1) if rows > k + 1 else math.inf for k in free]
+            if selection != "aic":
+                price = [k * math.log(rows) for k in free]
+            return min(last, key=lambda i: rows * math.log(losses[i]) + price[i])
+        described = [c.description for c in self.candidates]
+        if selection == "mdl" and None not in described:
+            return described.index(min(described))
         lengths = [_description(c, max(loss, self.resolution), rows) for c, loss in zip(self.candidates, losses, strict=True)]
-        if selection == "mdl":
-            return lengths.index(min(lengths))
-        return max((i for i in last if lengths[i] <= min(lengths) + SIMILAR), key=lambda i: scores[i])
+        alike = min(lengths) + (SIMILAR * min(1.0, (FEW / rows) ** 2) if selection == "best" else 0.0)
+        return max((i for i in last if lengths[i] <= alike), key=lambda i: scores[i])
 
 
 def _description(c: Candidate, loss: float, n: int) -> float:

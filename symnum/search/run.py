@@ -19,15 +19,14 @@ import numpy as np
 
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
-from symnum.language.ops import FIRST_OP, OPS, by_code
-from symnum.language.rules import SLOT
 from symnum.search.base import Context, Search, measure, written_out
 from symnum.search.enumerate import Cursor
 from symnum.search.evolve import Island
 from symnum.search.front import Candidate, Front
 
 ASKED = 1000  # shapes per batch
-LONGER, AT_LEAST = 1.5, 300_000  # evaluations spent after an exact formula is found, in search of a simpler one
+LONGER, AT_LEAST = 1.5, 100_000  # evaluations spent after an exact formula is found, in search of a simpler one
+NOISY_LONGER, NOISY_AT_LEAST = 2.5, 1_000_000  # … after the choice has come to explain the data to the noise, in search of a better one
 BATCHES = 2  # batches per epoch
 MIGRATION = 10  # rounds between visits of the front's formulas: seldom, so that islands stay different
 
@@ -36,6 +35,7 @@ class Status(Enum):
     """Why a run ended; the values are messages for people."""
 
     EXACT = "a formula that is exact to rounding was found"
+    NOISE = "a formula explains the data down to the noise, and nothing better was found for a while"
     TIME = "the time limit was reached"
     EVALUATIONS = "the evaluation limit was reached"
     EXHAUSTED = "every function of the grammar up to the size limit was tried"
@@ -74,6 +74,7 @@ class Progress:
     node_rows: int = 0
     expressions: int = 0
     exact_at: tuple[float, int] | None = None
+    noise_at: tuple[float, int] | None = None
 
     @property
     def exhausted(self) -> int | None:
@@ -131,12 +132,15 @@ class Run:
         """Rounds until the budget is spent, the law is exact, nothing is left to try, or `stop` is set."""
         began = time.monotonic() - progress.seconds
         deadline = None if budget.seconds is None else began + budget.seconds
+        context = replace(self.context, deadline=deadline)
         while True:
             status = _ended(progress, budget, stop, self.context.max_complexity)
             if status is not None:
                 return progress, status
+            blocks = next((b for s, state in zip(self.searches, progress.states, strict=True)
+                           if hasattr(s, "blocks") and (b := s.blocks(context, state)) is not None), None)
             jobs = [
-                executor.submit(epoch, search, self.context, state, progress.front, (self.seed, progress.round + 1, i), deadline, stop)
+                executor.submit(epoch, search, context, state, progress.front, (self.seed, progress.round + 1, i), deadline, stop, blocks)
                 for i, (search, state) in enumerate(zip(self.searches, progress.states, strict=True))
             ]
             epochs = [job.result() for job in jobs]
@@ -148,6 +152,7 @@ class Run:
             exact = progress.exact_at
             if exact is None and _is_exact(front, self.context.problem.search.n):
                 exact = (seconds, evaluations)
+            noise = self._explained_at(progress, front, (seconds, evaluations))
             progress = Progress(
                 progress.round + 1,
                 front,
@@ -157,8 +162,22 @@ class Run:
                 progress.node_rows + sum(e.node_rows for e in epochs),
                 progress.expressions + sum(e.expressions for e in epochs),
                 exact,
+                noise,
             )
             on_round(progress)
+
+    def _explained_at(self, progress: Progress, front: Front, now: tuple[float, int]) -> tuple[float, int] | None:
+        """Seconds and evaluations at which the present choice came to explain the data down to the noise; None if it does not."""
+        explained = getattr(self.context.problem, "explained", None)
+        if explained is None or not len(front):
+            return None
+        rows = self.context.problem.train.n
+        choice = front[front.choose("best", rows)]
+        if len(progress.front):
+            last = progress.front[progress.front.choose("best", rows)]
+            if choice.complexity == last.complexity and choice.loss > 0.999 * last.loss:  # the same, or no better
+                return progress.noise_at
+        return now if explained(choice.expr) else None
 
 
 def _is_exact(front: Front, rows: int) -> bool:
@@ -174,6 +193,8 @@ def _ended(progress: Progress, budget: Budget, stop: threading.Event, most: int)
         seconds, evaluations = progress.exact_at
         if progress.evaluations >= LONGER * evaluations + AT_LEAST:
             return Status.EXACT
+    elif progress.noise_at is not None and progress.evaluations >= NOISY_LONGER * progress.noise_at[1] + NOISY_AT_LEAST:
+        return Status.NOISE
     if budget.evaluations is not None and progress.evaluations >= budget.evaluations:
         return Status.EVALUATIONS if progress.exact_at is None else Status.EXACT
     if budget.seconds is not None and progress.seconds >= budget.seconds:
@@ -193,25 +214,37 @@ def epoch(
     seed: Sequence[int],
     deadline: float | None = None,
     stop: threading.Event | None = None,
+    blocks: Batch | None = None,
 ) -> Epoch:
-    """A stretch of one search: welcome migrants, then ask, measure and tell a few batches.
+    """A stretch of one search: welcome migrants and building blocks, then ask, measure and tell a few batches.
 
     The same arguments give the same result, unless the deadline (monotonic seconds) or `stop` cuts it short.
     """
     rng = np.random.default_rng(list(seed))
-    exact = len(front) > 0 and front[-1].loss <= front.floor  # from now on everyone tries to simplify it
+    exact = len(front) > 0 and front[-1].loss <= front.floor  # from now on everyone who can tries to simplify it
+    if exact and not getattr(search, "simplifies", True):
+        return Epoch(state)
     if exact or (seed[1] % MIGRATION == 0 and len(front)):
-        state = search.welcome(context, state, Batch.pack([c.expr for c in front], context.rules.names))
+        state = search.welcome(context, state, Batch.pack([c.expr for c in front], context.rules.names), blocks)
     out = Epoch(state)
+
+    def hurry() -> bool:
+        return (stop is not None and stop.is_set()) or (deadline is not None and time.monotonic() > deadline)
+
+    prepare = getattr(search, "prepare", None)
+    if prepare is not None and not prepare(context, state, hurry):
+        return out
     for _ in range(BATCHES):
-        if (stop is not None and stop.is_set()) or (deadline is not None and time.monotonic() > deadline):
+        if hurry():
             break
         state, batch = search.ask(context, out.state, ASKED, rng)
+        alone = [getattr(state, f, 0) - getattr(out.state, f, 0) for f in ("evaluations", "node_rows")]
+        out = replace(out, state=state, evaluations=out.evaluations + alone[0], node_rows=out.node_rows + alone[1])
         if len(batch) == 0:
-            out = replace(out, state=state)
             continue
         views = search.views(context)
-        measured = [measure(context, batch, front, view=view) for view in views]
+        starts = getattr(search, "starts", 1)
+        measured = [measure(context, batch, front, view=view, starts=1 if view else starts) for view in views]
         candidates = tuple(c for m in measured for c in m.candidates)
         front = front.merged(candidates)
         out = Epoch(
@@ -222,69 +255,3 @@ def epoch(
             out.expressions + len(batch) * len(views),
         )
     return out
-
-
-# checkpoints ----------------------------------------------------------------------------------------------------------
-def to_arrays(progress: Progress, context: Context) -> dict[str, np.ndarray]:
-    """The progress as plain arrays, the front's formulas as text, the grammar's operators by name."""
-    used = np.unique(context.rules.code[(context.rules.code >= FIRST_OP) & (context.rules.code != SLOT)])
-    out = {
-        "progress": np.array([progress.round, progress.evaluations, progress.node_rows, progress.expressions], np.int64),
-        "seconds": np.array(progress.seconds),
-        "exact_at": np.array(progress.exact_at if progress.exact_at is not None else [-1.0, -1.0]),
-        "operators": np.array([f"{code}:{by_code(code).name}" for code in used], dtype=np.str_),
-        "front_text": np.array([str(c.expr) for c in progress.front], dtype=np.str_),
-        "front_measure": np.array([[c.complexity, c.loss] for c in progress.front], float).reshape(-1, 2),
-    }
-    for i, state in enumerate(progress.states):
-        if isinstance(state, Cursor):
-            out[f"{i}/cursor"] = np.array([state.chunks, state.level, state.exhausted, state.finished], np.int64)
-        else:
-            out[f"{i}/island"] = np.array([state.generation, state.record_at, state.hits], np.int64)
-            out |= {f"{i}/{f}": getattr(state, f) for f in ("loss", "complexity", "age", "seen")} | {f"{i}/record": np.array(state.record)}
-            out |= {f"{i}/{f}": getattr(state.members, f) for f in ("code", "arg", "value", "offset")}
-    return out
-
-
-def from_arrays(arrays: dict[str, np.ndarray], context: Context, n_searches: int) -> Progress:
-    """The progress that `to_arrays` wrote; operators are found again by name."""
-    recode = np.arange(256, dtype=np.uint8)
-    for entry in arrays["operators"].tolist():
-        code, _, name = entry.partition(":")
-        if name not in OPS:
-            msg = f"the run used the operator {name!r}: register it (Op.from_function) before resuming"
-            raise ValueError(msg)
-        recode[int(code)] = OPS[name].code
-    names = context.rules.names
-    saved = len({name.split("/")[0] for name in arrays if "/" in name})
-    if saved != n_searches:
-        msg = f"the run has {saved} searches, this portfolio {n_searches}: data, grammar, loss and portfolio must be those of the run"
-        raise ValueError(msg)
-    states: list[Any] = []
-    for i in range(n_searches):
-        if f"{i}/cursor" in arrays:
-            chunks, level, exhausted, finished = arrays[f"{i}/cursor"].tolist()
-            states.append(Cursor(chunks, level, exhausted, bool(finished)))
-            continue
-        generation, record_at, hits = arrays[f"{i}/island"].tolist()
-        code, arg, value, offset, loss, complexity, age, seen = (
-            arrays[f"{i}/{f}"] for f in ("code", "arg", "value", "offset", "loss", "complexity", "age", "seen")
-        )
-        members = Batch(recode[code], arg, value, offset, names)
-        states.append(Island(members, loss, complexity, age, seen, generation, float(arrays[f"{i}/record"]), record_at, hits))
-    measures = arrays["front_measure"].tolist()
-    front = Front(floor=context.problem.floor, resolution=context.problem.resolution).merged(
-        Candidate(Expr.parse(text), int(c), loss) for text, (c, loss) in zip(arrays["front_text"].tolist(), measures, strict=True)
-    )
-    rounds, evaluations, node_rows, expressions = arrays["progress"].tolist()
-    exact = arrays["exact_at"].tolist()
-    return Progress(
-        rounds,
-        front,
-        tuple(states),
-        float(arrays["seconds"]),
-        evaluations,
-        node_rows,
-        expressions,
-        None if exact[0] < 0 else (exact[0], int(exact[1])),
-    )

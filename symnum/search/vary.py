@@ -1,7 +1,8 @@
 """Variation of expressions in numba: crossover, mutation and hoisting as splices of postfix arrays.
 
 Operators splice freely; the child is kept if the grammar derives it within the complexity limit (`rules.derive`), else
-another attempt is made. Each child has its own random stream, keyed by (seed, position): the result does not depend on
+another attempt is made. With units, a child must be dimensionally consistent too, and subtrees are exchanged for others of
+the same dimension. Each child has its own random stream, keyed by (seed, position): the result does not depend on
 how the work is split.
 """
 
@@ -12,19 +13,36 @@ from symnum.language.batch import Batch, arities
 from symnum.language.batch_kernels import INNER, KERNEL, mix
 from symnum.language.ops import CONST, NUMBER, OPS
 from symnum.language.rules import DEEPEST, Rules, derive, draw, draw_constant, grow
+from symnum.language.typed import BAD, EQUAL, EXACT, POWER, TOLERANCE, WILD, Typing, infer, pure, same, unit_rules
 
 ATTEMPTS = 8  # tries per child before a parent is copied with new constants
+TYPED_ATTEMPTS = 24  # the same where most children have the wrong dimension
+STRANGERS = 0.6  # share of partners, of a subtree under a new operator, that are parts
 ADD, SUB, MUL, DIV, NEG = (OPS[name].code for name in ("add", "sub", "mul", "div", "neg"))
 
 # Cumulative shares of the operators of variation.
 CROSSOVER, SUBTREE, POINT, INSERT, DELETE, HOIST, CONSTANT = np.cumsum([0.30, 0.12, 0.16, 0.26, 0.08, 0.03, 0.04])
 
 
-def breed(parents: Batch, first: np.ndarray, second: np.ndarray, rules: Rules, max_complexity: int, seed: int) -> Batch:
+def breed(
+    parents: Batch,
+    first: np.ndarray,
+    second: np.ndarray,
+    rules: Rules,
+    max_complexity: int,
+    seed: int,
+    typing: Typing | None = None,
+    wanted: float | None = None,
+    parts: Batch | None = None,
+) -> Batch:
     """One child per pair: a variation of `parents[first[i]]`, with `parents[second[i]]` as donor in crossover.
 
-    Children lie in the grammar at complexity at most `max_complexity`.
+    Children lie in the grammar at complexity at most `max_complexity`. With `typing` they are dimensionally consistent, and
+    their dimension has the size `wanted` where one is given; `parts` then are donors beside the second parents, found by
+    their dimension.
     """
+    mates = len(parents)
+    parents = parents if parts is None else Batch.concatenate([parents, parts])
     capacity = max(4 * max_complexity + 64, int(parents.lengths.max(initial=0)))
     n = len(first)
     code, arg, value = np.empty(n * capacity, np.uint8), np.empty(n * capacity, np.int32), np.empty(n * capacity)
@@ -45,30 +63,49 @@ def breed(parents: Batch, first: np.ndarray, second: np.ndarray, rules: Rules, m
         piece,
         desk,
         rules.desk(capacity, capacity),
+        _dimensions(parents, mates, capacity, typing, wanted),
         (code, arg, value, offset),
     )
     end = offset[-1]
     return Batch(code[:end].copy(), arg[:end].copy(), value[:end].copy(), offset, parents.names)
 
 
+def _dimensions(parents: Batch, mates: int, capacity: int, typing: Typing | None, wanted: float | None) -> tuple:
+    """What the kernel needs to respect dimensions.
+
+    (on, wanted or NaN, free); the tables; kind and dimension of the parents' subtrees, dimensions in order and root of the
+    parts behind the first `mates` parents; working space.
+    """
+    on = typing is not None
+    kind, dim = typing.tokens(parents) if on else (np.zeros(0, np.uint8), np.zeros(0))
+    roots = parents.offset[1 + mates :] - 1 if on else np.zeros(0, np.int64)
+    roots = roots[kind[roots] == EXACT]
+    roots = roots[np.argsort(dim[roots], kind="stable")]
+    columns = typing.columns if on else np.zeros(0)
+    desk = (np.empty(capacity, np.int32), np.empty(capacity)), np.empty(capacity, np.uint8), np.empty(capacity)
+    goal = (on, np.nan if wanted is None else float(wanted), on and typing.free)
+    return goal, (*unit_rules(), columns), (kind, dim, dim[roots], roots), desk
+
+
 @njit(**KERNEL)
-def _breed(parents, first, second, arity, rules, leaves, operators, max_complexity, seed, child, piece, desk, chart, out):
-    """Write the children to `out`; `child`, `piece`, `desk` and `chart` are working space."""
+def _breed(parents, first, second, arity, rules, leaves, operators, max_complexity, seed, child, piece, desk, chart, units, out):
+    """Write the children to `out`; `child`, `piece`, `desk`, `chart` and the last of `units` are working space."""
     state, stack, whole, cost = desk
     codes, args, values, offset = out
+    attempts = TYPED_ATTEMPTS if units[0][0] else ATTEMPTS
     for i in range(len(first)):
         state[0] = mix(seed ^ mix(np.uint64(i)))
         length = 0
-        for attempt in range(ATTEMPTS + 1):
-            last = attempt == ATTEMPTS
+        for attempt in range(attempts + 1):
+            last = attempt == attempts
             length = attempt_child(
-                parents, first[i], second[i], arity, rules, leaves, operators, max_complexity, state, stack, child, piece, last
+                parents, first[i], second[i], arity, rules, leaves, operators, max_complexity, units, state, stack, child, piece, last
             )
             if length <= 0:
                 continue
             whole[1] = length
             derive(child[0], child[1], child[2], whole, arity, rules, chart, cost)
-            if last or (cost[0] > 0 and cost[0] <= max_complexity):
+            if last or (cost[0] > 0 and cost[0] <= max_complexity and has_dimension(child, whole, arity, units)):
                 break
         w = offset[i]
         for t in range(length):
@@ -77,7 +114,45 @@ def _breed(parents, first, second, arity, rules, leaves, operators, max_complexi
 
 
 @njit(**INNER)
-def attempt_child(parents, a, b, arity, rules, leaves, operators, max_complexity, state, stack, child, piece, copy):
+def has_dimension(child, whole, arity, units):
+    """Whether the child is consistent and has the dimension that is wanted."""
+    (on, wanted, free), (rule, power, columns), _, (space, kind, dim) = units
+    if not on:
+        return True
+    infer(child, whole, arity, rule, power, columns, free, space, kind, dim)
+    root = whole[1] - 1
+    if np.isnan(wanted) or kind[root] == WILD:
+        return kind[root] != BAD
+    return kind[root] == EXACT and same(wanted, dim[root])
+
+
+@njit(**INNER)
+def part(units, wanted, state):
+    """The root of a random part of the dimension `wanted`, -1 for none."""
+    dims, roots = units[2][2], units[2][3]
+    low, high = 0, len(dims)
+    while low < high:
+        middle = (low + high) // 2
+        if dims[middle] < wanted - TOLERANCE:
+            low = middle + 1
+        else:
+            high = middle
+    while high < len(dims) and dims[high] <= wanted + TOLERANCE:
+        high += 1
+    return roots[low + int(draw(state) * (high - low))] if high > low else -1
+
+
+@njit(**INNER)
+def exchangeable(units, t, u):
+    """Whether two of the parents' subtrees have dimensions that allow one in the place of the other."""
+    kind, dim, _, _ = units[2]
+    if not units[0][0] or kind[t] == WILD or kind[u] == WILD:
+        return True
+    return kind[t] == kind[u] and same(dim[t], dim[u])
+
+
+@njit(**INNER)
+def attempt_child(parents, a, b, arity, rules, leaves, operators, max_complexity, units, state, stack, child, piece, copy):
     """Write one variation of parent `a` to `child`; returns its length, or -1 if it does not fit."""
     code, arg, value, offset = parents
     start, stop = offset[a], offset[a + 1]
@@ -89,15 +164,25 @@ def attempt_child(parents, a, b, arity, rules, leaves, operators, max_complexity
     low = span_start(code, at, arity)
     if u < CROSSOVER:
         donor = offset[b] + int(draw(state) * (offset[b + 1] - offset[b]))
+        for _ in range(offset[b + 1] - offset[b] if units[0][0] else 0):
+            same_leaf = arity[code[at]] == 0 and code[donor] == code[at] and arg[donor] == arg[at]
+            if exchangeable(units, at, donor) and not same_leaf:
+                break
+            donor = donor + 1 if donor + 1 < offset[b + 1] else offset[b]
         return join(parents, start, low, at, stop, code, arg, value, span_start(code, donor, arity), donor + 1, child)
     if u < SUBTREE:
+        if units[0][0] and units[2][0][at] == EXACT:
+            donor = part(units, units[2][1][at], state)
+            return -1 if donor < 0 else join(
+                parents, start, low, at, stop, code, arg, value, span_start(code, donor, arity), donor + 1, child
+            )
         slot = int(draw(state) * len(rules[8]))
         end = grow(rules, slot, 1 + int(draw(state) * 8), state, stack, piece[0], piece[1], piece[2], 0, capacity)
         return join(parents, start, low, at, stop, piece[0], piece[1], piece[2], 0, end, child) if end > 0 else -1
     if u < POINT:
         return point(parents, start, at, stop, arity, leaves, operators, state, child)
     if u < INSERT:
-        end = wrap(parents, low, at, arity, rules, operators, state, stack, piece)
+        end = wrap(parents, b, low, at, arity, rules, operators, units, state, stack, piece)
         return join(parents, start, low, at, stop, piece[0], piece[1], piece[2], 0, end, child) if end > 0 else -1
     if u < DELETE:  # a node gives way to one of its operands
         if arity[code[at]] == 0:
@@ -169,8 +254,8 @@ def point(parents, start, at, stop, arity, leaves, operators, state, child):
 
 
 @njit(**INNER)
-def wrap(parents, low, at, arity, rules, operators, state, stack, piece):
-    """The subtree low…at as an operand of a new operator, its partner (if any) grown small; written to `piece`."""
+def wrap(parents, b, low, at, arity, rules, operators, units, state, stack, piece):
+    """The subtree low…at as an operand of a new operator, its partner (if any) small; written to `piece`."""
     code, arg, value, _ = parents
     capacity = len(piece[0])
     if len(operators) == 0:
@@ -179,7 +264,7 @@ def wrap(parents, low, at, arity, rules, operators, state, stack, piece):
     left = draw(state) < 0.5
     w = 0
     if arity[c] == 2 and left:
-        w = grow(rules, int(draw(state) * len(rules[8])), 1 + int(draw(state) * 4), state, stack, piece[0], piece[1], piece[2], 0, capacity)
+        w = beside(parents, b, at, c, arity, rules, units, state, stack, piece, w)
         if w < 0:
             return -1
     if w + at + 2 - low > capacity:
@@ -188,11 +273,42 @@ def wrap(parents, low, at, arity, rules, operators, state, stack, piece):
         piece[0][w], piece[1][w], piece[2][w] = code[t], arg[t], value[t]
         w += 1
     if arity[c] == 2 and not left:
-        w = grow(rules, int(draw(state) * len(rules[8])), 1 + int(draw(state) * 4), state, stack, piece[0], piece[1], piece[2], w, capacity)
+        w = beside(parents, b, at, c, arity, rules, units, state, stack, piece, w)
     if w < 0 or w >= capacity:
         return -1
     piece[0][w], piece[1][w], piece[2][w] = c, 0, 0.0
     return w + 1
+
+
+@njit(**INNER)
+def beside(parents, b, at, c, arity, rules, units, state, stack, piece, w):
+    """Write a partner for the subtree at `at` under the operator `c`; returns its end, or -1.
+
+    It is grown at random; with units it is a part, or a subtree of parent `b`, of the dimension that the operator needs, if
+    there is one.
+    """
+    code, arg, value, offset = parents
+    kind, dim, _, _ = units[2]
+    capacity, rule = len(piece[0]), units[1][0][c]
+    if units[0][0] and rule != POWER:
+        u = part(units, dim[at] if rule == EQUAL else 0.0, state) if draw(state) < STRANGERS else -1
+        count = offset[b + 1] - offset[b]
+        mate = offset[b] + int(draw(state) * count)
+        for _ in range(count if u < 0 else 0):
+            if pure(kind[mate], dim[mate]) if rule != EQUAL else exchangeable(units, at, mate):
+                u = mate
+                break
+            mate = mate + 1 if mate + 1 < offset[b + 1] else offset[b]
+        if u >= 0:
+            low = span_start(code, u, arity)
+            if w + u + 1 - low > capacity:
+                return -1
+            for t in range(low, u + 1):
+                piece[0][w], piece[1][w], piece[2][w] = code[t], arg[t], value[t]
+                w += 1
+            return w
+    slot = int(draw(state) * len(rules[8]))
+    return grow(rules, slot, 1 + int(draw(state) * 4), state, stack, piece[0], piece[1], piece[2], w, capacity)
 
 
 # outer scale and offset -------------------------------------------------------------------------------------------------

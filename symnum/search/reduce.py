@@ -1,0 +1,204 @@
+"""Search in fewer variables: reductions from units and from the data's symmetries, each solved as a task of its own.
+
+    y = outer(x, F(u(x)))   ->   search F over the columns u   ->   compose   ->   judged on the original data
+
+A reduced task is searched like any other (inversion, enumeration, an island), and may be reduced again. The state holds the
+reductions as text and the inner states, so that a run can be saved and resumed anywhere.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symnum.evaluate.cpu import unpacked
+from symnum.language.batch import Batch
+from symnum.language.expr import Expr
+from symnum.language.rules import compile_rules
+from symnum.problem.dimension import buckingham
+from symnum.problem.reduction import HOLE, Reduction
+from symnum.problem.regression import RegressionProblem
+from symnum.problem.structure import find_structure
+from symnum.problem.table import as_table
+from symnum.search.assemble import in_operators
+from symnum.search.base import Context, Search
+from symnum.search.enumerate import Enumeration
+from symnum.search.evolve import Evolution
+from symnum.search.front import Front
+from symnum.search.invert import Inversion
+from symnum.search.run import epoch
+
+DEEPEST = 3  # reductions in a row
+WIDEST = 8  # reduced tasks in all
+AT_ONCE = 2  # turns without looking: what others find at once needs no structure
+BREADTH = 6  # turns after which one more of the reduced tasks is looked at; the first are the likeliest
+PATIENCE = 3  # rounds of a reduced task before it is reduced further
+LIBRARY = 60_000  # functions that the enumeration of a reduced task keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A reduced task: the reductions that lead to it, outermost first, and how far its search is."""
+
+    path: tuple[Reduction, ...]
+    states: tuple[Any, ...] = ()
+    front: Front = Front()
+    rounds: int = 0
+    expanded: bool = False
+
+    @property
+    def solved(self) -> bool:
+        """Whether a formula is exact to rounding."""
+        return len(self.front) > 0 and self.front[-1].loss <= self.front.floor
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The reduced tasks, how many turns were taken, whether the original task has been looked at, and what was spent on them."""
+
+    parts: tuple[Part, ...] = ()
+    turn: int = 0
+    expanded: bool = False
+    evaluations: int = 0
+    node_rows: int = 0
+
+
+class Structure:
+    """Reduces the task and searches what is left.
+
+    The inner contexts and libraries are memos of the state.
+    """
+
+    name = "structure"
+    simplifies = False
+
+    def __init__(self):
+        self._contexts: dict[tuple[str, ...], Context | None] = {}
+        self._searches: dict[tuple[str, ...], tuple[Search, ...]] = {}
+
+    def views(self, context: Context) -> tuple[str, ...]:
+        return ("",)
+
+    def start(self, context: Context, rng: np.random.Generator) -> Parts:
+        return Parts()
+
+    def ask(self, context: Context, state: Parts, n: int, rng: np.random.Generator) -> tuple[Parts, Batch]:
+        """One turn: look for reductions, or a round of the reduced task whose turn it is."""
+        nothing = Batch.empty(context.rules.names)
+        if context.rules.grammar is None or context.rules.grammar.variables:
+            return state, nothing
+        if not state.expanded and state.turn < AT_ONCE:
+            return replace(state, turn=state.turn + 1), nothing
+        if not state.expanded:
+            return replace(state, parts=self._reduced(context, (), context), expanded=True), nothing
+        open_parts = [i for i, part in enumerate(state.parts) if not part.solved]
+        if not open_parts:
+            return state, nothing
+        at = open_parts[state.turn % min(len(open_parts), 2 + state.turn // BREADTH)]
+        part = state.parts[at]
+        inner = self._context(context, part.path)
+        inner = inner and replace(inner, deadline=context.deadline)
+        if inner is None:
+            return replace(state, parts=(*state.parts[:at], *state.parts[at + 1 :])), nothing
+        if not part.expanded and part.rounds >= PATIENCE and len(part.path) < DEEPEST and len(inner.rules.names) > 1:
+            new = self._reduced(inner, part.path, context)[: max(0, WIDEST - len(state.parts))]
+            parts = (*state.parts[:at], replace(part, expanded=True), *state.parts[at + 1 :], *new)
+            return replace(state, parts=parts, turn=state.turn + 1), nothing
+        part, found, evaluations, node_rows = self._round(inner, part, rng)
+        batch = Batch.pack([form for e in found for form in _composed(e, part.path)], context.rules.names)
+        parts = (*state.parts[:at], part, *state.parts[at + 1 :])
+        spent = {"evaluations": state.evaluations + evaluations, "node_rows": state.node_rows + node_rows}
+        return replace(state, parts=parts, turn=state.turn + 1, **spent), batch.take(context.admissible(batch) > 0)
+
+    def tell(self, context: Context, state: Parts, batch: Batch, loss: np.ndarray, rng: np.random.Generator) -> Parts:
+        return state
+
+    def welcome(self, context: Context, state: Parts, migrants: Batch, blocks: Batch | None = None) -> Parts:
+        return state
+
+    def blocks(self, context: Context, state: Parts) -> Batch | None:
+        """The columns of the reductions, written out: what the law seems to depend through."""
+        columns = [in_operators(_outward(c, part.path[:-1])) for part in state.parts for c in part.path[-1].columns]
+        columns = list(dict.fromkeys(c for c in columns if len(c.tokens) > 1))
+        return Batch.pack(columns, context.rules.names) if columns else None
+
+    # inner tasks --------------------------------------------------------------------------------------------------------
+    def _round(self, inner: Context, part: Part, rng: np.random.Generator) -> tuple[Part, list[Expr], int, int]:
+        """An epoch of every inner search; the new formulas of the inner front, evaluations and node·rows."""
+        searches = self._searches.setdefault(_key(part.path), (Inversion(), Enumeration(LIBRARY), Evolution()))
+        if not part.states:
+            front = Front(floor=inner.problem.floor, resolution=inner.problem.resolution)
+            part = replace(part, states=tuple(s.start(inner, rng) for s in searches), front=front)
+        front, states, evaluations, node_rows = part.front, [], 0, 0
+        for search, state in zip(searches, part.states, strict=True):
+            e = epoch(search, inner, state, front, (int(rng.integers(1 << 31)), part.rounds + 1, len(states)), inner.deadline)
+            front = front.merged(e.candidates)
+            states.append(e.state)
+            evaluations, node_rows = evaluations + e.evaluations, node_rows + e.node_rows
+        new = [c.expr for c in front if c not in part.front.candidates]
+        return replace(part, states=tuple(states), front=front, rounds=part.rounds + 1), new, evaluations, node_rows
+
+    def _reduced(self, context: Context, path: tuple[Reduction, ...], root: Context) -> tuple[Part, ...]:
+        """The tasks that the data of `context` can be reduced to."""
+        X, y, _ = unpacked(context.problem.train)
+        reductions = (*_by_units(context), *find_structure(X, y, context.rules.names, deadline=root.deadline).reductions)
+        parts = [Part((*path, r)) for r in reductions]
+        return tuple(p for p in parts if self._context(root, p.path) is not None)[:WIDEST]
+
+    def _context(self, root: Context, path: tuple[Reduction, ...]) -> Context | None:
+        """The context of a reduced task, None where its data are not finite or say nothing."""
+        key = _key(path)
+        if key not in self._contexts:
+            outer = root if len(path) == 1 else self._context(root, path[:-1])
+            self._contexts[key] = None if outer is None else _reduced_context(outer, path[-1])
+        return self._contexts[key]
+
+
+def _reduced_context(outer: Context, reduction: Reduction) -> Context | None:
+    X, y, weight = unpacked(outer.problem.train)
+    data = dict(zip(outer.rules.names, X.T, strict=True))
+    u, F = reduction.apply(data, y)
+    with np.errstate(all="ignore"):
+        slope = np.broadcast_to(reduction.outer.derivative(HOLE)(data | {HOLE: F}), y.shape)
+        scaled = weight * slope**2
+    good = np.isfinite(u).all(axis=1) & np.isfinite(F) & np.isfinite(scaled) & (scaled > 0)
+    if good.mean() < 0.99 or good.sum() < 10 or np.ptp(F[good]) <= 1e-13 * np.abs(F[good]).max():
+        return None
+    names = list(reduction.names)
+    table = as_table(u[good], F[good], names, scaled[good] / scaled[good].mean(), target=_unused("y", names))
+    problem = RegressionProblem.from_table(table, "mse", 0.0, 0)
+    rules = compile_rules(outer.rules.grammar, table.names)
+    return Context.of(problem, rules, outer.evaluator, outer.max_complexity)
+
+
+def _by_units(context: Context) -> tuple[Reduction, ...]:
+    """What dimensional analysis gives, where constants are pure numbers."""
+    if context.typing is None or context.typing.free:
+        return ()
+    return tuple(buckingham(context.rules.names, context.typing.dims, context.typing.target))
+
+
+def _outward(expr: Expr, path: tuple[Reduction, ...]) -> Expr:
+    """An expression in the columns of the last reduction of the path, in the original columns."""
+    for reduction in reversed(path):
+        expr = expr.substitute(dict(zip(reduction.names, reduction.columns, strict=True)))
+    return expr
+
+
+def _composed(expr: Expr, path: tuple[Reduction, ...]) -> Iterator[Expr]:
+    """The formula in the original columns: as composed, and simplified."""
+    for reduction in reversed(path):
+        expr = reduction.compose(expr)
+    yield in_operators(expr)
+    yield in_operators(expr.simplify())
+
+
+def _key(path: tuple[Reduction, ...]) -> tuple[str, ...]:
+    return tuple(f"{r.outer} {' '.join(map(str, r.columns))}" for r in path)
+
+
+def _unused(name: str, names: list[str]) -> str:
+    while name in names:
+        name += "_"
+    return name
