@@ -53,7 +53,7 @@ def search(c, asks):
 def test_laws_a_few_look_ups_deep(law):
     columns = dict(zip(NAMES, X.T, strict=True))
     c = context(Expr.parse(law)(columns))
-    front, _ = search(c, 25)
+    front, _ = search(c, 75)
     assert front[-1].loss <= front.floor, f"{front[-1].expr} has loss {front[-1].loss}"
     fresh = {n: RNG.uniform(1, 3, 50) for n in NAMES}
     np.testing.assert_allclose(front[-1].expr(fresh), Expr.parse(law)(fresh), rtol=1e-5)
@@ -61,7 +61,7 @@ def test_laws_a_few_look_ups_deep(law):
 
 def test_noise_does_not_hide_a_pair():
     y = 1.5 * X[:, 0] * X[:, 1] - 2.2 * np.sqrt(X[:, 2])
-    front, _ = search(context(y + 0.05 * np.std(y) * RNG.normal(size=len(y))), 6)
+    front, _ = search(context(y + 0.05 * np.std(y) * RNG.normal(size=len(y))), 18)
     p = min(front, key=lambda c: (c.loss > 1.3 * front[-1].loss, c.complexity)).expr(dict(zip(NAMES, X.T, strict=True)))
     assert np.std(p - y) < 0.03 * np.std(y)
 

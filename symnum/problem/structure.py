@@ -192,7 +192,7 @@ class _Search:
                 if len(sets) < 2 or sets in tried or self.late():
                     continue
                 tried.add(sets)
-                sums = fit_surrogate(self.X, self.y, rows=self.rows, seed=self.seed, deadline=self.deadline, groups=sets,
+                sums = fit_surrogate(self.X, self.y, rows=len(s.y), seed=self.seed, deadline=self.deadline, groups=sets,
                                      log_target=kind == "mul")
                 if sums is None:
                     continue

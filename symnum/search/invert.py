@@ -36,7 +36,7 @@ SIZES = ((100, 1_000), (1_000, 30_000), (5_000, 200_000))  # entries paired with
 WORK = 0.1  # seconds, about, of work per `ask`
 FACTORS = 100  # simple functions that are divided out
 LONGEST = 12  # terms of a sum
-DICTIONARY = 200  # entries of a dictionary
+DICTIONARY, FEW = 200, 20  # entries of a dictionary; of the one for quotients by every function of a library
 MULTIPLIERS = (1, 300, 5_000)  # simple functions that the target is multiplied with, task by task
 
 
@@ -154,14 +154,17 @@ class Desk:
             yield Task(0.03, self.products, (t, 1))
             yield Task(0.02, self.sums, (t, "monomials", MULTIPLIERS[2]))
             yield Task(0.02, self.sums, (t, "functions", MULTIPLIERS[2]))
+            yield Task(0.03, self.quotients, (t, 1))
         for k in range(FACTORS):
             for t in near:
                 yield Task(0.002, self.factor, (t, k))
         for t in targets[len(near) :]:
             yield Task(0.03, self.pairs, (t, 1))
             yield Task(0.03, self.products, (t, 1))
+            yield Task(0.03, self.quotients, (t, 1))
         for t in targets:
             yield Task(0.2, self.products, (t, 2))
+            yield Task(0.2, self.quotients, (t, 2))
         for k in range(FACTORS):
             for t in near:
                 yield Task(0.02, self.factor, (t, k, 2))
@@ -247,10 +250,39 @@ class Desk:
                 continue
             m = multipliers[k]
             for form in self._forms(hit[1].tolist(), [terms[i] for i in hit[0]]):
-                found.append(t.wrap(form if m is None else form / m))
+                found.append(t.wrap(form if m is None else _over(form, m)))
             if m is not None and len(hit[0]) > 1:  # term by term: a quotient of each may be simpler than the whole
                 found.append(t.wrap(combination(hit[1].tolist(), [_over(terms[i], m) for i in hit[0]])))
         return found
+
+    def quotients(self, t: Target, size: int) -> list[Expr]:
+        """T = (c1 a + c2 b + …)/m for every m of a library and the simplest functions a, b …, on the library's own rows."""
+        library, chosen = self._entries(size, SIZES[size][1])
+        if len(self.X) < 3 * FEW:
+            return []
+        terms, span = self._few()
+        found: list[Expr] = []
+        for start in range(0, len(chosen), 20_000):
+            at = chosen[start : start + 20_000]
+            targets = t.T * library.values[at]
+            for k in np.flatnonzero(span.residuals(targets) < EXACT)[:2]:
+                hit = span.terms(targets[k], EXACT)
+                if hit is not None and len(hit[0]) <= LONGEST:
+                    m = library.expr(at[k])
+                    found += [t.wrap(_over(form, m)) for form in self._forms(hit[1].tolist(), [terms[i] for i in hit[0]])]
+            if found:
+                break
+        return found
+
+    def _few(self) -> tuple[list[Expr | None], lookup.Span]:
+        """1 and the simplest functions, and the space of their values on the library's rows."""
+        if "few" not in self._spans:
+            library, chosen = self._entries(1, 4 * FEW)
+            _, distinct = lookup.standardised(library.values[chosen], np.full(len(self.X), 1 / len(self.X)))
+            at = chosen[distinct[: FEW - 1]]
+            D = np.concatenate([np.ones((1, len(self.X))), library.values[at]])
+            self._spans["few"] = [None, *map(library.expr, at)], lookup.Span(D)
+        return self._spans["few"]
 
     def rational(self, t: Target) -> list[Expr]:
         """T = P/Q: the columns D and T*D are dependent."""
@@ -424,5 +456,13 @@ class Desk:
 
 
 def _over(term: Expr | None, divisor: Expr) -> Expr:
-    """term / divisor, None standing for 1."""
+    """term / divisor, None standing for 1; division by 1/x or by a/b is written as a product."""
+    root, operands = getattr(divisor.op, "name", ""), divisor.arguments
+    if root == "neg":
+        return Expr.apply("neg", _over(term, operands[0]))
+    if root == "inv":
+        return operands[0] if term is None else term * operands[0]
+    if root == "div":
+        over = operands[1] if term is None else term * operands[1]
+        return over / operands[0]
     return Expr.apply("inv", divisor) if term is None else term / divisor
