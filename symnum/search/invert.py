@@ -9,6 +9,7 @@ Sources: Udrescu & Tegmark 2020, arXiv:1905.11481 (inverting, polynomial fits); 
 enumerating distinct functions saves; Golub & Pereyra 1973 for linear coefficients in closed form.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from symnum.problem.reduction import monomial
 from symnum.search import lookup
 from symnum.search.assemble import combination, regrouped
 from symnum.search.base import Context
-from symnum.search.library import Library
+from symnum.search.library import CONSTANTS, Library
 from symnum.search.target import Target, invertible, views
 
 ROWS, WIDE = 64, 400  # rows of the library; rows of least squares on dictionaries
@@ -34,8 +35,10 @@ KEEP = 3  # hits per complexity and look-up
 EXACT = 1e-20  # relative loss of what is exact in float64
 SIZES = ((100, 1_000), (1_000, 30_000), (5_000, 200_000))  # entries paired with each other, entries of the library
 WORK = 0.1  # seconds, about, of work per `ask`
+PER_COLUMN = 40  # … per column at most: more functions of few columns have everything smooth in their span
 FACTORS = 100  # simple functions that are divided out
 LONGEST = 12  # terms of a sum
+TURNS = (math.pi, 2 * math.pi)  # constants inside functions of one or two columns: angles, frequencies, hbar
 DICTIONARY, FEW = 200, 20  # entries of a dictionary; of the one for quotients by every function of a library
 MULTIPLIERS = (1, 300, 5_000)  # simple functions that the target is multiplied with, task by task
 
@@ -66,12 +69,16 @@ class Inversion:
     """Meeting in the middle over a library of the grammar's functions.
 
     The library is a memo of the state: a fresh object given the state of another goes on where that one was.
+
+    Args:
+        work: seconds, about, of work per `ask`.
     """
 
     name = "inversion"
     simplifies = False
 
-    def __init__(self):
+    def __init__(self, work: float = WORK):
+        self.work = work
         self._tasks: Iterator[Task] | None = None
         self._done = 0
 
@@ -90,7 +97,7 @@ class Inversion:
                 self._done += 1
         found: list[Expr] = []
         spent = 0.0
-        while spent < WORK and len(found) < n and not (context.deadline is not None and time.monotonic() > context.deadline):
+        while spent < self.work and len(found) < n and not (context.deadline is not None and time.monotonic() > context.deadline):
             task = next(self._tasks, None)
             if task is None:
                 state = replace(state, finished=True)
@@ -155,13 +162,13 @@ class Desk:
             yield Task(0.02, self.sums, (t, "monomials", MULTIPLIERS[2]))
             yield Task(0.02, self.sums, (t, "functions", MULTIPLIERS[2]))
             yield Task(0.03, self.quotients, (t, 1))
-        for k in range(FACTORS):
-            for t in near:
-                yield Task(0.002, self.factor, (t, k))
         for t in targets[len(near) :]:
             yield Task(0.03, self.pairs, (t, 1))
             yield Task(0.03, self.products, (t, 1))
             yield Task(0.03, self.quotients, (t, 1))
+        for k in range(FACTORS):
+            for t in near:
+                yield Task(0.002, self.factor, (t, k))
         for t in targets:
             yield Task(0.2, self.products, (t, 2))
             yield Task(0.2, self.quotients, (t, 2))
@@ -247,7 +254,7 @@ class Desk:
         for k in np.flatnonzero(outside < EXACT)[:3]:
             hit = span.terms(targets[k], EXACT)
             if hit is None or len(hit[0]) > LONGEST:
-                continue
+                break
             m = multipliers[k]
             for form in self._forms(hit[1].tolist(), [terms[i] for i in hit[0]]):
                 found.append(t.wrap(form if m is None else _over(form, m)))
@@ -410,7 +417,8 @@ class Desk:
     # the library --------------------------------------------------------------------------------------------------------
     def _library(self, size: int) -> Library:
         if size not in self._libraries:
-            self._libraries[size] = Library(self.context.rules, self.X, SIZES[size][1])
+            constants = CONSTANTS if self.X.shape[1] > 2 else (*CONSTANTS, *TURNS)
+            self._libraries[size] = Library(self.context.rules, self.X, SIZES[size][1], constants=constants)
             self._libraries[size].grow_to(self.context.max_complexity)
         return self._libraries[size]
 
@@ -438,7 +446,7 @@ class Desk:
     def span(self, kind: str) -> tuple[list[Expr | None], lookup.Span]:
         """The terms and the space of a dictionary: `monomials` or `functions`."""
         if kind not in self._spans:
-            most = min(DICTIONARY, len(self.wide_X) // 2)
+            most = min(DICTIONARY, PER_COLUMN * self.wide_X.shape[1], len(self.wide_X) // 2)
             terms, values = self.monomials(most) if kind == "monomials" else self.dictionary(most)
             self._spans[kind] = terms, lookup.Span(values)
         return self._spans[kind]

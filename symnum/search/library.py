@@ -5,7 +5,7 @@
 
 An entry is a production and its operands, so that n functions take n short rows of numbers and no expressions; `expr`
 writes one out. Two functions that agree on the rows (to 36 mantissa bits) are one. Every entry knows which nonterminals
-derive it, so that only formulas of the grammar (or parts of them) are built. Free constants stand at 1 and 2: other values
+derive it, so that only formulas of the grammar (or parts of them) are built. Free constants stand at a few values: others
 are left to the linear coefficients of whoever combines entries.
 """
 
@@ -20,7 +20,7 @@ from symnum.language.expr import Expr
 from symnum.language.ops import CONST, FIRST_OP, NUMBER, OPS, VAR, by_code, compile_spelling
 from symnum.language.rules import SLOT, Rules
 
-CONSTANTS = (1.0, 2.0)  # what a free constant stands for
+CONSTANTS = (1.0, 2.0)  # what a free constant stands for, unless told otherwise
 HUGE, TINY = 1e15, 1e-15  # values beyond are not told apart from overflow and from zero
 HASHED = 16  # rows that the signature looks at
 CHUNK = 50_000  # pairs of a composite production evaluated at once
@@ -35,6 +35,7 @@ class Library:
         X: (R, columns) the rows, R >= 16 where the data have as many.
         most: capacity; building stops there.
         columns: the columns that may be used; all where None.
+        constants: what a free constant stands for.
 
     Attributes:
         values: (n, R); complexity: (n,).
@@ -49,8 +50,8 @@ class Library:
     ['1.0', '2.0', 'x', 'y']
     """
 
-    def __init__(self, rules: Rules, X: np.ndarray, most: int = 100_000, columns: np.ndarray | None = None):
-        self.rules, self.most, self.level = rules, most, 0
+    def __init__(self, rules: Rules, X: np.ndarray, most: int = 100_000, columns: np.ndarray | None = None, constants=CONSTANTS):
+        self.rules, self.most, self.level, self.constants = rules, most, 0, constants
         self.X = np.ascontiguousarray(X.T)
         self.columns = np.arange(X.shape[1]) if columns is None else np.asarray(columns)
         rows = X.shape[0]
@@ -195,7 +196,7 @@ class Library:
             return self._insert(r, self.X[arg][None], [], fill, level) if arg in self.columns else True
         if not any(c == CONST for c, _, _ in template):
             return self._insert(r, np.broadcast_to(_evaluate(template, []), (1, rows)), [], fill, level)
-        for number in CONSTANTS if len(template) == 1 else ():
+        for number in self.constants if len(template) == 1 else ():
             at = self.count
             if not self._insert(r, np.full((1, rows), number), [], fill, level):
                 return False

@@ -19,6 +19,7 @@ from symnum.language.batch_kernels import INNER, KERNEL
 STRIP = 256  # rows of the matrix of pairs that are judged at a time: fits the second-level cache
 COLLINEAR = 1e-7  # 1 - r² below which two columns are one
 BUCKETS = 48  # complexities told apart
+MOST_SOLVES = 40  # least-squares problems per elimination
 
 
 class Hits:
@@ -206,7 +207,7 @@ class Span:
     def terms(self, target: np.ndarray, exact: float) -> tuple[np.ndarray, np.ndarray] | None:
         """The fewest rows of D whose combination is the target to `exact`, and their coefficients; None where there are none.
 
-        Least squares, then backward elimination: the rows that contribute least go while the loss stays.
+        Least squares, then backward elimination: the rows that contribute least go while the loss stays, many at a time.
         """
         A = (self.D / self.size[:, None]).T
         total = float(np.sum((target - target.mean()) ** 2))
@@ -220,18 +221,14 @@ class Span:
         x, loss = solve(kept)
         if not loss <= exact:
             return None
-        while len(kept) > 1:
-            order = np.argsort(np.abs(x))
-            small = int(np.sum(np.abs(x) < 1e-6 * np.abs(x).max()))
-            for drop in dict.fromkeys((order[:small].tobytes(), *(order[k : k + 1].tobytes() for k in range(min(4, len(order)))))):
-                gone = np.frombuffer(drop, np.int64)
-                if not 0 < len(gone) < len(kept):
-                    continue
-                trial = np.delete(kept, gone)
-                y, loss = solve(trial)
-                if loss <= exact:
-                    kept, x = trial, y
-                    break
+        chunk, solves = max(1, len(kept) - int(np.sum(np.abs(x) > 1e-6 * np.abs(x).max()))), 0
+        while chunk and len(kept) > 1 and solves < MOST_SOLVES:
+            chunk, solves = min(chunk, len(kept) - 1), solves + 1
+            least = np.argsort(np.abs(x))[:chunk]
+            trial = np.delete(kept, least)
+            y, loss = solve(trial)
+            if loss <= exact:
+                kept, x, chunk = trial, y, max(1, len(trial) // 2)
             else:
-                break
+                chunk //= 2
         return kept, x / self.size[kept]

@@ -6,6 +6,7 @@ A reduced task is searched like any other (inversion, enumeration, an island), a
 reductions as text and the inner states, so that a run can be saved and resumed anywhere.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,8 +33,10 @@ from symnum.search.run import epoch
 DEEPEST = 3  # reductions in a row
 WIDEST = 8  # reduced tasks in all
 AT_ONCE = 2  # turns without looking: what others find at once needs no structure
+LOOK = 8.0  # seconds
 BREADTH = 6  # turns after which one more of the reduced tasks is looked at; the first are the likeliest
 PATIENCE = 3  # rounds of a reduced task before it is reduced further
+WORK = 0.3  # of inversion per ask: the likeliest to solve a reduced task
 LIBRARY = 60_000  # functions that the enumeration of a reduced task keeps
 
 
@@ -126,7 +129,7 @@ class Structure:
     # inner tasks --------------------------------------------------------------------------------------------------------
     def _round(self, inner: Context, part: Part, rng: np.random.Generator) -> tuple[Part, list[Expr], int, int]:
         """An epoch of every inner search; the new formulas of the inner front, evaluations and node·rows."""
-        searches = self._searches.setdefault(_key(part.path), (Inversion(), Enumeration(LIBRARY), Evolution()))
+        searches = self._searches.setdefault(_key(part.path), (Inversion(WORK), Enumeration(LIBRARY), Evolution()))
         if not part.states:
             front = Front(floor=inner.problem.floor, resolution=inner.problem.resolution)
             part = replace(part, states=tuple(s.start(inner, rng) for s in searches), front=front)
@@ -142,7 +145,7 @@ class Structure:
     def _reduced(self, context: Context, path: tuple[Reduction, ...], root: Context) -> tuple[Part, ...]:
         """The tasks that the data of `context` can be reduced to."""
         X, y, _ = unpacked(context.problem.train)
-        reductions = (*_by_units(context), *find_structure(X, y, context.rules.names, deadline=root.deadline).reductions)
+        reductions = (*_by_units(context), *find_structure(X, y, context.rules.names, deadline=_soon(root.deadline)).reductions)
         parts = [Part((*path, r)) for r in reductions]
         return tuple(p for p in parts if self._context(root, p.path) is not None)[:WIDEST]
 
@@ -170,6 +173,11 @@ def _reduced_context(outer: Context, reduction: Reduction) -> Context | None:
     problem = RegressionProblem.from_table(table, "mse", 0.0, 0)
     rules = compile_rules(outer.rules.grammar, table.names)
     return Context.of(problem, rules, outer.evaluator, outer.max_complexity)
+
+
+def _soon(deadline: float | None) -> float | None:
+    """A run with a time limit looks at structure for so long; one with another limit does not depend on a clock."""
+    return None if deadline is None else min(deadline, time.monotonic() + LOOK)
 
 
 def _by_units(context: Context) -> tuple[Reduction, ...]:
