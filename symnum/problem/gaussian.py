@@ -98,6 +98,11 @@ class GaussianProcess:
         """The mean (m,)."""
         return (sum(self._parts(U, self.U)) + self.linear**2 * (1.0 + U @ self.U.T)) @ self._alpha
 
+    def component(self, U: Array, g: int) -> Array:
+        """What the columns of group g contribute to the mean, up to a constant (m,)."""
+        i = list(self.groups[g])
+        return (self._parts(U, self.U)[g] + self.linear**2 * U[:, i] @ self.U[:, i].T) @ self._alpha
+
     def gradient(self, U: Array) -> tuple[Array, Array]:
         """The gradient's mean and standard deviation, both (m, d)."""
         m, d = U.shape

@@ -116,6 +116,11 @@ class Surrogate:
         """The prediction of y at rows (m, d)."""
         return self.frame.back(self.model.value(self.frame.coordinates(X)))
 
+    def component(self, g: int) -> Array:
+        """The part of y on the own rows (n,) that the columns of group g make: a term, or where the target is log|y| a factor."""
+        t = self.frame.spread * self.model.component(self.frame.coordinates(self.X), g)
+        return np.exp(t - t.mean()) if self.log_target else t - t.mean()
+
     def hessian(self, X: Array | None = None) -> Array:
         """The second derivatives of t with respect to the columns (m, d, d), at `X` or the own rows; mixed ones are exact."""
         X = self.X if X is None else X

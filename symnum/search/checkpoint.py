@@ -13,6 +13,7 @@ from symnum.language.expr import Expr
 from symnum.language.ops import FIRST_OP, OPS, by_code
 from symnum.language.rules import SLOT
 from symnum.problem.reduction import Reduction
+from symnum.problem.structure import Partition
 from symnum.search.base import Context
 from symnum.search.enumerate import Cursor
 from symnum.search.evolve import Island
@@ -102,7 +103,9 @@ def _state(arrays: Arrays, names: tuple[str, ...], recode: np.ndarray) -> Any:
 def _part_arrays(part: Part) -> Arrays:
     path = [{"columns": [str(c) for c in r.columns], "names": r.names, "outer": str(r.outer), "inner": str(r.inner), "reason": r.reason}
             for r in part.path]
-    out = {"path": np.array(json.dumps(path)), "rounds": np.array([part.rounds, part.expanded, len(part.states)], np.int64),
+    side = part.side and [part.side.kind, part.side.left, part.side.right]
+    out = {"path": np.array(json.dumps(path)), "side": np.array(json.dumps(side)),
+           "rounds": np.array([part.rounds, part.expanded, len(part.states)], np.int64),
            "limits": np.array([part.front.floor, part.front.resolution])}
     out |= _under("front", _front_arrays(part.front))
     for i, state in enumerate(part.states):
@@ -116,8 +119,11 @@ def _part(arrays: Arrays, recode: np.ndarray) -> Part:
         for r in json.loads(str(arrays["path"]))
     )
     rounds, expanded, count = arrays["rounds"].tolist()
-    states = tuple(_state(_below(arrays, str(i)), path[-1].names, recode) for i in range(count))
-    return Part(path, states, _front(_below(arrays, "front"), *arrays["limits"].tolist()), rounds, bool(expanded))
+    given = json.loads(str(arrays["side"]))
+    side = given and Partition(given[0], tuple(given[1]), tuple(given[2]))
+    names = side.left if side else path[-1].names
+    states = tuple(_state(_below(arrays, str(i)), names, recode) for i in range(count))
+    return Part(path, side, states, _front(_below(arrays, "front"), *arrays["limits"].tolist()), rounds, bool(expanded))
 
 
 def _front_arrays(front: Front) -> Arrays:

@@ -2,8 +2,10 @@
 
     y = outer(x, F(u(x)))   ->   search F over the columns u   ->   compose   ->   judged on the original data
 
-A reduced task is searched like any other (inversion, enumeration, an island), and may be reduced again. The state holds the
-reductions as text and the inner states, so that a run can be saved and resumed anywhere.
+Where y = f(a) + g(b) or f(a) * g(b), a surrogate that is such a sum or product gives f on the rows, roughly; a few formulas for
+it are each divided (or subtracted) out, and g is an exact task again. A reduced task is searched like any other (inversion,
+enumeration, an island), and may be reduced again. The state holds the reductions as text and the inner states, so that a run
+can be saved and resumed anywhere.
 """
 
 import time
@@ -20,7 +22,8 @@ from symnum.language.rules import compile_rules
 from symnum.problem.dimension import buckingham
 from symnum.problem.reduction import HOLE, Reduction
 from symnum.problem.regression import RegressionProblem
-from symnum.problem.structure import find_structure
+from symnum.problem.structure import Partition, find_structure
+from symnum.problem.surrogate import fit_surrogate
 from symnum.problem.table import as_table
 from symnum.search.assemble import in_operators
 from symnum.search.base import Context, Search
@@ -31,7 +34,9 @@ from symnum.search.invert import Inversion
 from symnum.search.run import epoch
 
 DEEPEST = 3  # reductions in a row
-WIDEST = 8  # reduced tasks in all
+WIDEST = 10  # reduced tasks in all
+ROUGH = 30.0  # times the least loss on one side: its values are a surrogate's
+MOST_SIDES, TRIED = 2, 3  # sides of separable tasks that are looked at; formulas of one that are divided out
 AT_ONCE = 2  # turns without looking: what others find at once needs no structure
 LOOK = 8.0  # seconds
 BREADTH = 6  # turns after which one more of the reduced tasks is looked at; the first are the likeliest
@@ -42,18 +47,32 @@ LIBRARY = 60_000  # functions that the enumeration of a reduced task keeps
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A reduced task: the reductions that lead to it, outermost first, and how far its search is."""
+    """A reduced task: the reductions that lead to it, outermost first, and how far its search is.
+
+    With a `side` it is one side of a separable task, known from a surrogate only.
+    """
 
     path: tuple[Reduction, ...]
+    side: Partition | None = None
     states: tuple[Any, ...] = ()
     front: Front = Front()
     rounds: int = 0
     expanded: bool = False
 
     @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from others."""
+        return (*(f"{r.outer} {' '.join(map(str, r.columns))}" for r in self.path), *((str(self.side),) if self.side else ()))
+
+    @property
     def solved(self) -> bool:
         """Whether a formula is exact to rounding."""
         return len(self.front) > 0 and self.front[-1].loss <= self.front.floor
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to be done: solved, or a side whose formulas were divided out."""
+        return self.expanded if self.side else self.solved
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +114,23 @@ class Structure:
             return replace(state, turn=state.turn + 1), nothing
         if not state.expanded:
             return replace(state, parts=self._reduced(context, (), context), expanded=True), nothing
-        open_parts = [i for i, part in enumerate(state.parts) if not part.solved]
+        open_parts = [i for i, part in enumerate(state.parts) if not part.ended]
         if not open_parts:
             return state, nothing
         at = open_parts[state.turn % min(len(open_parts), 2 + state.turn // BREADTH)]
         part = state.parts[at]
-        inner = self._context(context, part.path)
+        inner = self._context(context, part)
         inner = inner and replace(inner, deadline=context.deadline)
         if inner is None:
             return replace(state, parts=(*state.parts[:at], *state.parts[at + 1 :])), nothing
-        if not part.expanded and part.rounds >= PATIENCE and len(part.path) < DEEPEST and len(inner.rules.names) > 1:
-            new = self._reduced(inner, part.path, context)[: max(0, WIDEST - len(state.parts))]
+        deep = len(part.path) >= DEEPEST or len(inner.rules.names) == 1
+        if not part.expanded and part.rounds >= PATIENCE and (part.side or not deep):
+            new = self._others(context, part) if part.side else self._reduced(inner, part.path, context)
+            new = new[: max(0, WIDEST - len(state.parts))]
             parts = (*state.parts[:at], replace(part, expanded=True), *state.parts[at + 1 :], *new)
             return replace(state, parts=parts, turn=state.turn + 1), nothing
         part, found, evaluations, node_rows = self._round(inner, part, rng)
+        found = [] if part.side else found  # one side is no formula for y
         batch = Batch.pack([form for e in found for form in _composed(e, part.path)], context.rules.names)
         parts = (*state.parts[:at], part, *state.parts[at + 1 :])
         spent = {"evaluations": state.evaluations + evaluations, "node_rows": state.node_rows + node_rows}
@@ -122,14 +144,14 @@ class Structure:
 
     def blocks(self, context: Context, state: Parts) -> Batch | None:
         """The columns of the reductions, written out: what the law seems to depend through."""
-        columns = [in_operators(_outward(c, part.path[:-1])) for part in state.parts for c in part.path[-1].columns]
+        columns = [in_operators(_outward(c, part.path[:-1])) for part in state.parts if not part.side for c in part.path[-1].columns]
         columns = list(dict.fromkeys(c for c in columns if len(c.tokens) > 1))
         return Batch.pack(columns, context.rules.names) if columns else None
 
     # inner tasks --------------------------------------------------------------------------------------------------------
     def _round(self, inner: Context, part: Part, rng: np.random.Generator) -> tuple[Part, list[Expr], int, int]:
         """An epoch of every inner search; the new formulas of the inner front, evaluations and node·rows."""
-        searches = self._searches.setdefault(_key(part.path), (Inversion(WORK), Enumeration(LIBRARY), Evolution()))
+        searches = self._searches.setdefault(part.key, (Inversion(WORK), Enumeration(LIBRARY), Evolution()))
         if not part.states:
             front = Front(floor=inner.problem.floor, resolution=inner.problem.resolution)
             part = replace(part, states=tuple(s.start(inner, rng) for s in searches), front=front)
@@ -145,17 +167,48 @@ class Structure:
     def _reduced(self, context: Context, path: tuple[Reduction, ...], root: Context) -> tuple[Part, ...]:
         """The tasks that the data of `context` can be reduced to."""
         X, y, _ = unpacked(context.problem.train)
-        reductions = (*_by_units(context), *find_structure(X, y, context.rules.names, deadline=_soon(root.deadline)).reductions)
-        parts = [Part((*path, r)) for r in reductions]
-        return tuple(p for p in parts if self._context(root, p.path) is not None)[:WIDEST]
+        structure = find_structure(X, y, context.rules.names, deadline=_soon(root.deadline))
+        parts = [Part((*path, r)) for r in (*_by_units(context), *structure.reductions)]
+        sides = sorted((p for p in structure.partitions if len(context.rules.names) > 1), key=lambda p: len(p.left))[:MOST_SIDES]
+        parts = [p for p in parts if self._context(root, p) is not None][: WIDEST - len(sides)]
+        return (*parts, *(Part(path, side) for side in sides))
 
-    def _context(self, root: Context, path: tuple[Reduction, ...]) -> Context | None:
+    def _others(self, root: Context, part: Part) -> tuple[Part, ...]:
+        """The tasks that are left when formulas for one side, the chosen one and its neighbours, are divided or subtracted out."""
+        side, front, hole = part.side, part.front, Expr.var(HOLE)
+        if not len(front):
+            return ()
+        enough = max(ROUGH * front[-1].loss, self._context(root, part).problem.resolution)
+        near = ([i for i in range(len(front)) if front[i].loss <= enough] + [len(front) - 1])[:TRIED]  # the simplest that are as good
+        columns = tuple(map(Expr.var, side.right))
+        reason = f"{'factor' if side.kind == 'mul' else 'term'} of {', '.join(side.left)}"
+        pairs = [(f * hole, hole / f) if side.kind == "mul" else (f + hole, hole - f) for f in (front[i].expr for i in near)]
+        parts = [Part((*part.path, Reduction(columns, side.right, outer, inner, reason))) for outer, inner in pairs]
+        return tuple(p for p in parts if self._context(root, p) is not None)
+
+    def _context(self, root: Context, part: Part) -> Context | None:
         """The context of a reduced task, None where its data are not finite or say nothing."""
-        key = _key(path)
-        if key not in self._contexts:
-            outer = root if len(path) == 1 else self._context(root, path[:-1])
-            self._contexts[key] = None if outer is None else _reduced_context(outer, path[-1])
-        return self._contexts[key]
+        if part.key not in self._contexts:
+            before = part.path if part.side else part.path[:-1]
+            outer = self._context(root, Part(before)) if before else root
+            made = None
+            if outer is not None:
+                made = _side_context(outer, part.side) if part.side else _reduced_context(outer, part.path[-1])
+            self._contexts[part.key] = made
+        return self._contexts[part.key]
+
+
+def _side_context(outer: Context, side: Partition) -> Context | None:
+    """The task of one side: the surrogate's values for it."""
+    X, y, _ = unpacked(outer.problem.train)
+    groups = tuple(tuple(outer.rules.names.index(n) for n in names) for names in (side.left, side.right))
+    surrogate = fit_surrogate(X, y, deadline=_soon(outer.deadline), groups=groups, log_target=side.kind == "mul")
+    if surrogate is None:
+        return None
+    f = surrogate.component(0)
+    if not np.isfinite(f).all() or np.ptp(f) <= 1e-13 * np.abs(f).max():
+        return None
+    return _context_of(outer, surrogate.X[:, groups[0]], f, side.left, None)
 
 
 def _reduced_context(outer: Context, reduction: Reduction) -> Context | None:
@@ -168,11 +221,13 @@ def _reduced_context(outer: Context, reduction: Reduction) -> Context | None:
     good = np.isfinite(u).all(axis=1) & np.isfinite(F) & np.isfinite(scaled) & (scaled > 0)
     if good.mean() < 0.99 or good.sum() < 10 or np.ptp(F[good]) <= 1e-13 * np.abs(F[good]).max():
         return None
-    names = list(reduction.names)
-    table = as_table(u[good], F[good], names, scaled[good] / scaled[good].mean(), target=_unused("y", names))
+    return _context_of(outer, u[good], F[good], reduction.names, scaled[good] / scaled[good].mean())
+
+
+def _context_of(outer: Context, X: np.ndarray, y: np.ndarray, names: tuple[str, ...], weight: np.ndarray | None) -> Context:
+    table = as_table(X, y, list(names), weight, target=_unused("y", names))
     problem = RegressionProblem.from_table(table, "mse", 0.0, 0)
-    rules = compile_rules(outer.rules.grammar, table.names)
-    return Context.of(problem, rules, outer.evaluator, outer.max_complexity)
+    return Context.of(problem, compile_rules(outer.rules.grammar, table.names), outer.evaluator, outer.max_complexity)
 
 
 def _soon(deadline: float | None) -> float | None:
@@ -202,11 +257,7 @@ def _composed(expr: Expr, path: tuple[Reduction, ...]) -> Iterator[Expr]:
     yield in_operators(expr.simplify())
 
 
-def _key(path: tuple[Reduction, ...]) -> tuple[str, ...]:
-    return tuple(f"{r.outer} {' '.join(map(str, r.columns))}" for r in path)
-
-
-def _unused(name: str, names: list[str]) -> str:
+def _unused(name: str, names: tuple[str, ...]) -> str:
     while name in names:
         name += "_"
     return name
