@@ -9,6 +9,7 @@ import numpy as np
 from symnum.language.expr import Expr
 
 LONGEST = 80  # tokens beyond which algebra takes too long
+ASSUMING = 2  # tokens that a form must save if it holds only where columns are positive
 CLOSE = 1e-9  # relative difference of values that rounding leaves
 
 
@@ -28,23 +29,28 @@ def tidied(expr: Expr, data: dict[str, np.ndarray]) -> Expr:
 
     named, constants = _constants_named(expr, data)
     columns = {name: np.asarray(data[name], float) for name in expr.variables} | {n: np.full(1, c) for n, c in constants.items()}
-    known = {name: sp.Symbol(name, positive=True) if (columns[name] > 0).all() else sp.Symbol(name, real=True) for name in columns}
-    plain = {symbol: sp.Symbol(name, real=True) for name, symbol in known.items()}
-    start = named.sympy()
-    start = start.xreplace({s: known[s.name] for s in start.free_symbols})
+    plain = {name: sp.Symbol(name, real=True) for name in columns}
     with np.errstate(all="ignore"):
         values = np.asarray(expr(data), float)
-    best = expr
-    for form in _forms(start):
-        try:
-            candidate = Expr.from_sympy(_signs_resolved(form, columns).xreplace(plain)).substitute(constants)
-        except (ValueError, KeyError):  # a function that is no operator of the table
-            continue
-        candidate = candidate.simplify() if constants else candidate
-        with np.errstate(all="ignore"):
-            new = np.asarray(candidate(data), float)
-        if _weight(candidate) < _weight(best) and np.allclose(new, values, rtol=CLOSE, atol=CLOSE * np.abs(values).max(initial=0)):
-            best = candidate
+    best, least = expr, _weight(expr)
+    for assumed in (False, True):
+        known = {n: sp.Symbol(n, positive=True) if assumed and (c > 0).all() else plain[n] for n, c in columns.items()}
+        start = named.sympy()
+        start = start.xreplace({s: known[s.name] for s in start.free_symbols})
+        back = {known[n]: plain[n] for n in known}
+        for form in _forms(start):
+            resolved = _signs_resolved(form, columns).xreplace(back)
+            for spelled in (resolved, sp.powsimp(resolved, force=True)):  # roots joined: both exist wherever the formula does
+                try:
+                    candidate = Expr.from_sympy(spelled).substitute(constants)
+                except (ValueError, KeyError):  # a function that is no operator of the table
+                    continue
+                candidate = candidate.simplify() if constants else candidate
+                weight = _weight(candidate) + ASSUMING * assumed
+                with np.errstate(all="ignore"):
+                    new = np.asarray(candidate(data), float)
+                if weight < least and np.allclose(new, values, rtol=CLOSE, atol=CLOSE * np.abs(values).max(initial=0)):
+                    best, least = candidate, weight
     return best
 
 
@@ -85,6 +91,8 @@ def _forms(start):
 
     together = sp.together(start)
     yield start
+    half = sp.Rational(1, 2)
+    yield start.replace(lambda e: e.is_Pow and e.exp == half and e.base.is_Pow and e.base.exp == 2, lambda e: sp.Abs(e.base.base))
     yield sp.powdenest(start)
     yield sp.factor_terms(together)
     factored = sp.factor(together)
