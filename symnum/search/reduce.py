@@ -62,7 +62,7 @@ class Part:
     @property
     def key(self) -> tuple[str, ...]:
         """What tells it from others."""
-        return (*(f"{r.outer} {' '.join(map(str, r.columns))}" for r in self.path), *((str(self.side),) if self.side else ()))
+        return (*(f"{r.outer} {' '.join(map(str, r.columns))} {r.names}" for r in self.path), *((str(self.side),) if self.side else ()))
 
     @property
     def solved(self) -> bool:
@@ -168,7 +168,8 @@ class Structure:
         """The tasks that the data of `context` can be reduced to."""
         X, y, _ = unpacked(context.problem.train)
         structure = find_structure(X, y, context.rules.names, deadline=_soon(root.deadline))
-        parts = [Part((*path, r)) for r in (*_by_units(context), *structure.reductions)]
+        different = {(r.outer, r.columns): r for r in (*structure.reductions, *_by_units(context))}
+        parts = [Part((*path, r)) for r in sorted(different.values(), key=lambda r: len(r.columns))]
         sides = sorted((p for p in structure.partitions if len(context.rules.names) > 1), key=lambda p: len(p.left))[:MOST_SIDES]
         parts = [p for p in parts if self._context(root, p) is not None][: WIDEST - len(sides)]
         return (*parts, *(Part(path, side) for side in sides))
