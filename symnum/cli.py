@@ -21,9 +21,11 @@ import typer
 if TYPE_CHECKING:
     from symnum.discovery import Discovery
     from symnum.language.grammar import Grammar
+    from symnum.problem.regression import RegressionProblem
     from symnum.problem.table import Table
 
 BAD_INPUT, INTERRUPTED = 2, 130
+INTERVALS = ("wald", "profile", "none")
 UNBROKEN = 100_000  # characters per line in a file or a pipe: no formula is broken
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Find formulas in data.")
@@ -39,6 +41,20 @@ def main() -> None:
 def _positive(value: float | None) -> float | None:
     if value is not None and not value > 0:
         msg = f"a number above 0 was required, got {value:g}"
+        raise typer.BadParameter(msg)
+    return value
+
+
+def _method(value: str) -> str:
+    if value not in INTERVALS:
+        msg = f"one of {', '.join(INTERVALS)} was required, got {value}"
+        raise typer.BadParameter(msg)
+    return value
+
+
+def _confidence(value: float) -> float:
+    if not 0 < value < 1:
+        msg = f"a level between 0 and 1 was required, got {value:g}"
         raise typer.BadParameter(msg)
     return value
 
@@ -88,6 +104,7 @@ def fit(
     known: Annotated[list[str] | None, typer.Option(help="A sub-expression that stands as one symbol; may be repeated.")] = None,
     constraint: Annotated[list[str] | None, typer.Option(
         help="What every formula must comply with, as 'y >= 0', 'increasing(x)', 'f(x=0) = 1'; may be repeated.")] = None,
+    guess: Annotated[list[str] | None, typer.Option(help="A formula to start from, its constants are fitted; may be repeated.")] = None,
     select_features: Annotated[str, typer.Option(
         metavar="auto|all|N", help="How many columns to use; auto: those that tell something, where there are many.")] = "auto",
     time: FitTime = None,
@@ -97,6 +114,12 @@ def fit(
     sigma: Annotated[str | None, typer.Option(
         metavar="NUMBER|COLUMN", help="The known standard deviation of the target, or the column that has it for every row.")] = None,
     selection: Annotated[str, typer.Option(help="How the law is chosen: best, mdl, aic, bic, validation, accuracy, score.")] = "best",
+    holdout: Annotated[float | None, typer.Option(
+        min=0, max=0.9, help="The share of the rows held out for the verdict.", show_default="0.2 from 50 rows on")] = None,
+    intervals: Annotated[str, typer.Option(
+        metavar="wald|profile|none", callback=_method,
+        help="The intervals of fitted constants; profile: by profile likelihood, slower, right where the formula bends.")] = "wald",
+    level: Annotated[float, typer.Option(callback=_confidence, help="The confidence of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="The seed of all randomness.")] = 0,
     threads: Threads = None,
     out: Annotated[Path | None, typer.Option(help="A folder that keeps the run.")] = None,
@@ -118,7 +141,7 @@ def fit(
         "max_complexity": max_complexity, "loss": loss, "selection": selection, "seed": seed, "threads": threads,
         "units": units if units in (None, "none") else str(Path(units).absolute()), "constants": constants,
         "sigma": sigma, "operators": operators, "template": template, "known": known or [], "constraints": constraint or [],
-        "select_features": select_features,
+        "select_features": select_features, "guesses": guess or [], "holdout": holdout, "intervals": intervals, "level": level,
     }
     _run(options, out, resume, as_json, quiet)
 
@@ -143,11 +166,17 @@ def resume_run(
 
 def _run(options: dict[str, Any], out: Path | None, resume: bool, as_json: bool, quiet: bool) -> None:
     """Search with the options of the command line and report."""
-    with _boundary(), _progress(quiet) as callbacks:
+    begun = _Begun(out, options)
+    with _boundary(begun), _progress(quiet) as callbacks:
+        from symnum.discovery import check_limits, discover
         from symnum.language.grammar import Grammar
         from symnum.language.template import category_columns, language
         from symnum.problem.categories import read_with_categories
 
+        limit = options["time_limit"]
+        limit = limit if limit is not None and math.isfinite(limit) else None
+        check_limits(limit, options["max_evaluations"], options["max_complexity"], options["selection"], options["threads"])
+        keep = _columns_wanted(options.get("select_features", "auto"))
         Grammar.load(options["grammar"])  # a wrong one is told before the data are read
         weights, sigma = options["weights"], options.get("sigma")
         column = sigma is not None and not _is_number(sigma)
@@ -162,32 +191,30 @@ def _run(options: dict[str, Any], out: Path | None, resume: bool, as_json: bool,
         if column:
             table, sigma = dataclasses.replace(table, weight=None), table.weight
 
-        from symnum.discovery import discover
         from symnum.problem.regression import RegressionProblem
 
         problem = RegressionProblem.from_table(
             table, loss=options["loss"], seed=options["seed"], sigma=float(sigma) if isinstance(sigma, str) else sigma,
-            constants=options.get("constants", "auto"), constraints=options.get("constraints", ()),
+            constants=options.get("constants", "auto"), constraints=options.get("constraints", ()), holdout=options.get("holdout"),
         )
-        known = options.get("known", ())
+        _check_intervals(problem, options)
+        known, guesses = options.get("known", ()), options.get("guesses", ())
+        given = [v for k in (*known, *guesses) for v in _variables(k)]
         if form is None:
-            problem = problem.screened(_columns_wanted(options.get("select_features", "auto")), [v for k in known for v in _variables(k)])
+            problem = problem.screened(keep, given)
         table = problem.table
         grammar = language(problem.names, options["grammar"], options.get("operators"), known, form, labels)
-        if out is not None:
-            callbacks = (*callbacks, _Keep(out, options))
-        limit = options["time_limit"]
         discovery = discover(
-            problem, grammar, time_limit=limit if limit is not None and math.isfinite(limit) else None,
-            max_evaluations=options["max_evaluations"], max_complexity=options["max_complexity"], seed=options["seed"],
-            threads=options["threads"], callbacks=callbacks, run_dir=out, resume=resume, selection=options["selection"],
+            problem, grammar, time_limit=limit, max_evaluations=options["max_evaluations"], max_complexity=options["max_complexity"],
+            seed=options["seed"], threads=options["threads"], callbacks=(*callbacks, begun), run_dir=out, resume=resume,
+            selection=options["selection"], guesses=guesses,
         )
     if as_json:
         import json
 
         typer.echo(json.dumps(document(discovery, table, options, out), indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        _report(discovery, table, out, quiet)
+        _report(discovery, table, options, out, quiet)
     if discovery.status.name == "INTERRUPTED":
         raise typer.Exit(INTERRUPTED)
 
@@ -200,6 +227,20 @@ def _columns_wanted(text: str) -> int | str | None:
         return int(text)
     msg = f"auto, all or a number of columns was required for --select-features, got {text!r}"
     raise ValueError(msg)
+
+
+def _check_intervals(problem: "RegressionProblem", options: dict[str, Any]) -> None:
+    """Profile likelihoods are of least squares: tell before the search that there will be none."""
+    from symnum.evaluate.machine import MSE
+
+    if options.get("intervals") == "profile" and problem.loss.kind != MSE:
+        msg = f"least squares were required for --intervals profile, the loss is {problem.loss.name!r}; take --intervals wald"
+        raise ValueError(msg)
+
+
+def _interval_options(options: dict[str, Any]) -> tuple[str, float]:
+    """The method and the level; runs begun by an earlier version have neither."""
+    return options.get("intervals", "wald"), options.get("level", 0.95)
 
 
 def _variables(text: str) -> tuple[str, ...]:
@@ -216,16 +257,18 @@ def _is_number(text: str) -> bool:
     return True
 
 
-class _Keep:
-    """Callback that keeps the command line in the run folder once the search has made it."""
+class _Begun:
+    """Callback that notes that the search has begun, and keeps the command line in the run folder that it has made."""
 
-    def __init__(self, out: Path, options: dict[str, Any]):
-        self.out, self.options = out, options
+    def __init__(self, out: Path | None, options: dict[str, Any]):
+        self.out, self.options, self.search = out, options, False
 
     def on_start(self, run: Any) -> None:
         from symnum.store import RunFolder
 
-        RunFolder.open(self.out).save_command(self.options)
+        if self.out is not None:
+            RunFolder.open(self.out).save_command(self.options)
+        self.search = True
 
     def on_update(self, update: Any) -> None:
         """Nothing."""
@@ -254,8 +297,11 @@ class _Interrupted(BaseException):
 
 
 @contextmanager
-def _boundary() -> Iterator[None]:
-    """Bad input becomes one line and exit code 2, an interruption exit code 130; other errors are ours and keep their trace."""
+def _boundary(begun: _Begun | None = None) -> Iterator[None]:
+    """Bad input becomes one line and exit code 2, an interruption exit code 130; other errors are ours and keep their trace.
+
+    So does every error once the search has `begun`: by then the input has been accepted.
+    """
     def interrupt(*_: Any) -> None:
         raise _Interrupted
 
@@ -265,8 +311,12 @@ def _boundary() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except (ValueError, OSError) as error:
+        if begun is not None and begun.search:
+            raise
         _fail(str(error))
     except KeyError as error:
+        if begun is not None and begun.search:
+            raise
         message = error.args[0] if error.args else None
         if not isinstance(message, str) or " " not in message:  # a bare key is no message
             raise
@@ -286,7 +336,7 @@ def _fail(message: str) -> None:
 
 
 # results ----------------------------------------------------------------------------------------------------------------
-def _report(discovery: "Discovery", table: "Table", out: Path | None, quiet: bool) -> None:
+def _report(discovery: "Discovery", table: "Table", options: dict[str, Any], out: Path | None, quiet: bool) -> None:
     """Print the front, the chosen law and what is known about it."""
     from rich.console import Console
 
@@ -307,7 +357,7 @@ def _report(discovery: "Discovery", table: "Table", out: Path | None, quiet: boo
     lines = [discovery.verdict.message if found else "", str(discovery.status.value)]
     if table.units:
         lines.append("units: " + ", ".join(f"{name} [{unit}]" for name, unit in table.units.items()))
-    lines += [*known(discovery), *intervals(discovery), *units(discovery)]
+    lines += [*known(discovery), *intervals(discovery, *_interval_options(options)), *units(discovery)]
     if discovery.exhausted_complexity:
         kind = "dimensionally consistent " if discovery.problem.typing is not None else ""
         lines.append(f"every {kind}formula of complexity up to {discovery.exhausted_complexity} was tried")
@@ -325,6 +375,7 @@ def document(discovery: "Discovery", table: "Table", options: dict[str, Any], ou
     from symnum.store import versions
 
     front, scores = discovery.front, discovery.front.scores
+    method, level = _interval_options(options)
     rows = [{"complexity": c.complexity, "loss": c.loss, "score": score, "holdout": c.holdout,
              "equation": str(c.best), "fitted": str(c.expr), "description": c.description} for c, score in zip(front, scores, strict=True)]
     verdict = discovery.verdict if rows else None
@@ -343,7 +394,8 @@ def document(discovery: "Discovery", table: "Table", options: dict[str, Any], ou
         "parts": parts,
         "statistics": discovery.statistics,
         "notes": list(table.notes),
-        "intervals": [dataclasses.asdict(i) for i in discovery.intervals()] if rows else [],
+        "intervals": [dataclasses.asdict(i) for i in discovery.intervals(level=level, method=method)]
+                     if rows and method != "none" else [],
         "noise": {"sigma": discovery.problem.sigma, "estimate": dataclasses.asdict(discovery.problem.noise)},
         "units": dict(table.units),
         "constants": [{"value": value, "unit": unit} for value, unit in constants(discovery)] if rows else [],

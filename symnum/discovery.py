@@ -41,7 +41,7 @@ from symnum.search.checkpoint import from_arrays, to_arrays
 from symnum.search.front import SELECTIONS, Candidate, Front
 from symnum.search.portfolio import default_portfolio
 from symnum.search.run import Budget, Progress, Run, Status
-from symnum.search.snap import snapped
+from symnum.search.snap import refitted, snapped
 from symnum.search.tidy import tidied
 from symnum.store import RunFolder
 
@@ -138,6 +138,15 @@ class Discovery:
         Raises:
             LookupError: the front is empty.
             ValueError: a level or method that there is not, or a problem or loss that has no intervals.
+
+        >>> from symnum.problem.table import as_table
+        >>> x = np.linspace(1, 3, 40)
+        >>> problem = RegressionProblem.from_table(as_table(x[:, None], 2.617 * x**2 + np.tile([0.1, -0.1], 20)))
+        >>> limits = {"time_limit": None, "max_evaluations": 20_000, "max_complexity": 6}
+        >>> found = discover(problem, "polynomial", **limits, seed=0, threads=1)
+        >>> [i] = found.intervals(level=0.99)
+        >>> i.low < 2.617 < i.high
+        True
         """
         return self._fitted(self._pick(i).best).intervals(level, method)
 
@@ -210,7 +219,7 @@ def discover(
         selection: how the formula is chosen (`Front.choose`).
         guesses: formulas to start from; their constants are fitted.
         executor: any `concurrent.futures` executor of threads; None makes one.
-        threads: workers; None takes every core.
+        threads: workers; None takes every core that the process may use.
         callbacks: told about progress (`symnum.callbacks`).
         seed: None draws one; it is in the result.
 
@@ -218,17 +227,13 @@ def discover(
         ValueError: a limit or a choice out of range, a grammar that does not fit the columns, a run folder that belongs
             to other data or another configuration; always before the search starts.
     """
-    _check(time_limit, max_evaluations, max_complexity, selection, threads)
+    check_limits(time_limit, max_evaluations, max_complexity, selection, threads)
+    rules, guesses = check_language(problem, grammar, max_complexity, guesses)
     template = grammar if isinstance(grammar, Template) else None
     grammar = Grammar.load(grammar) if template is None else template.grammar
-    rules = compile_rules(grammar, problem.names)
-    if rules.least_of[0] > max_complexity:
-        msg = f"the least formula of grammar {grammar.name!r} has complexity {rules.least_of[0]}, more than max_complexity={max_complexity}"
-        raise ValueError(msg)
     if seed is None and resume and run_dir is not None and (Path(run_dir) / "config.json").exists():
         seed = RunFolder.open(run_dir).config["seed"]
     seed = int(np.random.SeedSequence().entropy % (1 << 32)) if seed is None else int(seed)
-    guesses = tuple(form for g in guesses for form in _guess(g, rules, max_complexity, getattr(problem, "typing", None)))
     config = {
         "grammar": str(grammar),
         "grammar_name": grammar.name,
@@ -240,7 +245,7 @@ def discover(
         "selection": selection,
         "seed": seed,
     } | getattr(problem, "config", {})
-    threads = threads or os.cpu_count() or 1
+    threads = threads or cores()
     budget = Budget(time_limit, max_evaluations)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="symnum")
     with _signals() as stop, threadpool_limits(1, user_api="blas"), pool as own:  # the searches are the threads, not their algebra
@@ -269,8 +274,35 @@ def discover(
     return discovery
 
 
-def _check(time_limit, max_evaluations, max_complexity, selection, threads) -> None:
-    """Refuse impossible arguments before any work."""
+def cores() -> int:
+    """How many cores this process may use: those of its affinity, where the system knows one."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_language(
+    problem: Problem, grammar: str | Grammar | Template, max_complexity: int, guesses: Sequence[Expr | str] = ()
+) -> tuple[Rules, tuple[Expr, ...]]:
+    """The compiled grammar, and the guesses in the forms that it has.
+
+    Raises:
+        ValueError: the grammar does not fit the columns or the size limit, or a guess does not fit the grammar.
+    """
+    grammar = grammar.grammar if isinstance(grammar, Template) else Grammar.load(grammar)
+    rules = compile_rules(grammar, problem.names)
+    if rules.least_of[0] > max_complexity:
+        msg = f"the least formula of grammar {grammar.name!r} has complexity {rules.least_of[0]}, more than max_complexity={max_complexity}"
+        raise ValueError(msg)
+    return rules, tuple(form for g in guesses for form in _guess(g, rules, max_complexity, getattr(problem, "typing", None)))
+
+
+def check_limits(
+    time_limit: float | None, max_evaluations: int | None, max_complexity: int, selection: str = "best", threads: int | None = None
+) -> None:
+    """Refuse impossible arguments before any work.
+
+    Raises:
+        ValueError: no limit at all, one that is not positive, or a selection that there is not.
+    """
     if time_limit is None and max_evaluations is None:
         msg = "a time_limit or max_evaluations is required: the search does not end by itself"
         raise ValueError(msg)
@@ -320,7 +352,8 @@ def _is_exponent(expr: Expr, i: int) -> bool:
 
 
 def _chosen(front: Front, selection: str, problem: Problem) -> int | None:
-    return front.choose(selection, getattr(problem, "train", problem.probe).n) if len(front) else None
+    rows = getattr(problem, "rows", None)  # the training rows, of which `train` may be a sample
+    return front.choose(selection, getattr(problem, "train", problem.probe).n if rows is None else rows) if len(front) else None
 
 
 def _finished(context: Context, front: Front, problem: Problem) -> Front:
@@ -328,6 +361,7 @@ def _finished(context: Context, front: Front, problem: Problem) -> Front:
     unscale = getattr(problem, "unscale", lambda e: e)
     holdout = getattr(problem, "holdout_loss", lambda e: None)
     describe, validate = (getattr(problem, name, lambda e: None) for name in ("description", "validation"))
+    nats = getattr(problem, "nats", lambda e: None)
     admits = getattr(problem, "admits", lambda e: True)
     done = []
     for c in front:
@@ -336,11 +370,14 @@ def _finished(context: Context, front: Front, problem: Problem) -> Front:
         exact = snapped(context, c.expr, c.loss)
         exact = exact if exact is None or admits(unscale(exact)) else None
         if c.loss <= front.floor:
-            columns = zip(context.rules.names, unpacked(context.problem.search)[0].T, strict=True)
-            exact = tidied(c.expr if exact is None else exact, dict(columns))
+            start = c.expr if exact is None else exact
+            rows = unpacked(getattr(context.problem, "train", context.problem.search))[0]
+            tidy = tidied(start, dict(zip(context.rules.names, rows.T, strict=True)))
+            if tidy != start and admits(unscale(tidy)) and refitted(context, tidy)[1] <= 4 * front.floor:
+                exact = tidy
         c = replace(c, expr=unscale(c.expr), snapped=None if exact is None else unscale(exact), reading=unscale(c.expr.simplify()))
         forms = [e for e in (c.expr, c.snapped, c.reading) if e is not None]
-        done.append(replace(c, holdout=holdout(c.best), description=describe(forms), validation=validate(c.best)))
+        done.append(replace(c, holdout=holdout(c.best), description=describe(forms), validation=validate(c.best), nats=nats(c.best)))
     return replace(front, candidates=tuple(done))
 
 

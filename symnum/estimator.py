@@ -4,15 +4,16 @@ A thin shell: data are checked into a `Table`, the table is a `RegressionProblem
 targets every column is a discovery of its own.
 """
 
-import os
+import logging
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from symnum.discovery import Discovery, discover
+from symnum.discovery import Discovery, check_language, check_limits, cores, discover
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar
@@ -22,6 +23,10 @@ from symnum.problem.categories import coded, indicators, with_indicators
 from symnum.problem.regression import RegressionProblem
 from symnum.problem.screen import check_keep
 from symnum.problem.table import as_table
+from symnum.search.run import Status
+from symnum.store import RunFolder, StoreError
+
+logger = logging.getLogger("symnum")
 
 
 class SymbolicRegressor(RegressorMixin, BaseEstimator):
@@ -122,7 +127,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
 
         Args:
             X: (rows, features) array or DataFrame.
-            y: (rows,) or (rows, targets).
+            y: (rows,) or (rows, targets); a Series' name is the target's.
             sample_weight: (rows,) non-negative weights.
             units: texts like "kg*m/s^2" by column name, the target's as `y` (`y0`, `y1` … of several); or one per feature,
                 followed by those of the targets. Where all are known, only dimensionally consistent formulas are searched;
@@ -132,12 +137,17 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
                 down to sigma ends the search, and intervals rest on it.
 
         Raises:
-            ValueError: data, names or arguments that cannot be used, before any work.
+            ValueError: data, names or arguments that cannot be used, before any work, for all targets.
+            KeyboardInterrupt: interrupted before a formula was found. Otherwise what was found is kept, and of several targets
+                those that were searched.
         """
         if self.resume and self.run_dir is None:
             msg = "the folder of the run is required, as run_dir, where resume=True"
             raise ValueError(msg)
         check_keep(self.select_features)
+        threads = _threads(self.n_jobs)
+        check_limits(self.time_limit, self.max_evaluations, self.max_complexity, self.model_selection, threads)
+        named = getattr(y, "name", None)  # a Series
         X, labels = coded(X, () if self.template is None else category_columns(self.template))
         names = _column_names(X)
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
@@ -145,8 +155,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         weight = None if sample_weight is None else _checked_weight(sample_weight, len(X))
         before = self.__dict__.get("discoveries_", []) if self.warm_start else []
         targets = [y] if y.ndim == 1 else list(y.T)
-        threads = _threads(self.n_jobs)
-        wanted = ["y"] if len(targets) == 1 else [f"y{k}" for k in range(len(targets))]
+        wanted = [named if isinstance(named, str) and named else "y"] if len(targets) == 1 else [f"y{k}" for k in range(len(targets))]
         wanted = [_target_name(names, name) for name in wanted]
         units = _units(units, names, wanted)
         tables = [
@@ -164,9 +173,12 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
             problems = [p.screened(self.select_features, self._named(guesses, before, k)) for k, p in enumerate(problems)]
         languages = [language(p.names, self.grammar, self.operators, self.known, self.template, labels) for p in problems]
         formulas = [[*guesses, *self._formulas(before, k, p, found)] for k, (p, found) in enumerate(zip(problems, languages, strict=True))]
-        self.discoveries_ = [
-            self._discover(*task, threads, alone=len(targets) == 1) for task in zip(problems, languages, seeds, formulas, strict=True)
-        ]
+        for problem, found, given in zip(problems, languages, formulas, strict=True):
+            check_language(problem, found, self.max_complexity, given)
+            if len(targets) > 1:
+                self._check_folder(problem)
+        self.discoveries_ = self._searched(list(zip(problems, languages, seeds, formulas, strict=True)), threads)
+        self._selected = self.model_selection, self.discoveries_
         self.multi_output_ = y.ndim > 1
         self._names, self._labels = tuple(names), labels
         return self
@@ -182,13 +194,46 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
             return None if self.random_state is None else int(self.random_state)
         return int(np.random.default_rng(self.random_state).integers(1 << 32))
 
+    def _check_folder(self, problem: RegressionProblem) -> None:
+        """Refuse a target's run folder that the search would refuse, before the search of another target."""
+        folder = self._folder(problem.target, alone=False)
+        if folder is None or not folder.exists():
+            return
+        if self.resume and (folder / "config.json").exists():
+            fingerprint = RunFolder.open(folder).fingerprint
+            if fingerprint != problem.fingerprint:
+                msg = f"the data of the run in {folder} were required to resume it, got other data; use the same data, or another folder"
+                raise StoreError(msg)
+        elif not folder.is_dir() or any(not p.name.endswith(".tmp") for p in folder.iterdir()):
+            held = "holds a run; go on with it by resume=True" if (folder / "config.json").exists() else "is not empty"
+            msg = f"a new or empty folder was required for the target {problem.target!r}, {folder} {held}, or choose another folder"
+            raise StoreError(msg)
+
+    def _folder(self, target: str, alone: bool) -> Path | None:
+        """The run folder of a target: with several, each has one of its own within."""
+        return None if self.run_dir is None else Path(self.run_dir) if alone else Path(self.run_dir) / target
+
+    def _searched(self, tasks: list[tuple], threads: int) -> list[Discovery]:
+        """The discoveries of the targets, one after the other; after an interruption those that were begun."""
+        found: list[Discovery] = []
+        for task in tasks:
+            found.append(self._discover(*task, threads, alone=len(tasks) == 1))
+            if found[-1].status is Status.INTERRUPTED:
+                break
+        if found[-1].status is Status.INTERRUPTED:
+            if not any(len(d.front) for d in found):
+                raise KeyboardInterrupt
+            if left := [problem.target for problem, *_ in tasks[len(found):]]:
+                logger.warning("interrupted: the targets %s were not searched and have no predictions", ", ".join(left))
+        return found
+
     def _discover(self, problem, grammar, seed, guesses, threads, alone) -> Discovery:
         callbacks = list(self.callbacks)
         if self.verbose:
             from symnum.callbacks import Progress
 
             callbacks.append(Progress())
-        folder = self.run_dir if alone or self.run_dir is None else f"{self.run_dir}/{problem.target}"
+        folder = self._folder(problem.target, alone)
         return discover(
             problem,
             grammar,
@@ -219,7 +264,10 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
     def discovery_(self) -> Discovery | list[Discovery]:
         """The discovery under the present `model_selection`; a list with several targets."""
         check_is_fitted(self, "discoveries_")
-        found = [d.select(self.model_selection) if d.chosen is not None else d for d in self.discoveries_]
+        selection, found = self._selected
+        if selection != self.model_selection:
+            found = [d.select(self.model_selection) if d.chosen is not None else d for d in self.discoveries_]
+            self._selected = self.model_selection, found
         return found if self.multi_output_ else found[0]
 
     @property
@@ -227,13 +275,21 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         """The front as a DataFrame; a list with several targets."""
         from symnum.report import table
 
-        return self._each(lambda d: table(d.front, self._names))
+        return self._each(lambda d: table(d.front, self._names, self._labels))
 
     def predict(self, X, index: int | None = None, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predictions of the chosen formula, or of row `index` of `equations_`: (rows,) or (rows, targets).
 
         With `return_std` also, in the same shape, the standard deviation of new measurements there: of the noise and of the
         fitted constants together.
+
+        >>> X = np.linspace(1, 3, 40)[:, None]
+        >>> model = SymbolicRegressor("polynomial", max_evaluations=20_000, time_limit=None, random_state=0, n_jobs=1)
+        >>> model.fit(X, 2.5 * X[:, 0] ** 2 + np.tile([0.1, -0.1], 20)).predict([[2.0]])
+        array([10.])
+        >>> mean, std = model.predict([[2.0]], return_std=True)
+        >>> std.round(2)
+        array([0.1])
         """
         check_is_fitted(self, "discoveries_")
         X, _ = coded(X, self._labels, self._labels)
@@ -301,7 +357,20 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
 
 
 def regress(X, y, **arguments) -> Discovery:
-    """The `Discovery` of `SymbolicRegressor(**arguments).fit(X, y)`; `sample_weight`, `units`, `guesses` and `sigma` go to `fit`."""
+    """The `Discovery` of `SymbolicRegressor(**arguments).fit(X, y)`; `sample_weight`, `units`, `guesses` and `sigma` go to `fit`.
+
+    Returns:
+        The discovery; a list of them, one per target, where y is (rows, targets).
+
+    Raises:
+        ValueError: data, names or arguments that cannot be used, before any work.
+        TypeError: an argument that there is not.
+
+    >>> X = np.linspace(1, 3, 40)[:, None]
+    >>> found = regress(X, X[:, 0] ** 2 + 0.5, max_evaluations=20_000, time_limit=None, random_state=0, n_jobs=1)
+    >>> print(found.best.best, found.verdict.r2)
+    x0^2 + 1/2 1.0
+    """
     fitting = {k: arguments.pop(k) for k in ("sample_weight", "units", "guesses", "sigma") if k in arguments}
     return SymbolicRegressor(**arguments).fit(X, y, **fitting).discovery_
 
@@ -317,9 +386,8 @@ def _threads(n_jobs: int | None) -> int:
     if n_jobs == 0:
         msg = "n_jobs must not be 0; give a number of threads, -1 for every core, -2 for all but one"
         raise ValueError(msg)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     n_jobs = -1 if n_jobs is None else n_jobs
-    return n_jobs if n_jobs > 0 else max(1, cores + 1 + n_jobs)
+    return n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
 
 
 def _target_name(names, wanted: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from symnum.callbacks import abbreviate, equation
 from symnum.language.expr import Expr
 from symnum.problem import dimension
+from symnum.problem.categories import coded, indicators
 from symnum.problem.regression import RegressionProblem
 from symnum.problem.uncertainty import Interval
 from symnum.search.front import Candidate, Front
@@ -21,30 +22,43 @@ from symnum.search.front import Candidate, Front
 STYLE = "font-variant-numeric: tabular-nums; text-align: right; padding: 0 1em 0 0"
 
 
-def table(front: Front, names: Sequence[str]) -> "Any":
+def table(front: Front, names: Sequence[str], labels: Mapping[str, Sequence[str]] | None = None) -> "Any":
     """The front as a pandas DataFrame: complexity, loss, score, equation, sympy_format, lambda_format.
 
-    `lambda_format` maps an array (rows, features) whose columns are `names`, or a mapping of columns, to predictions.
+    `lambda_format` maps an array (rows, features) whose columns are `names`, or a mapping of columns, to predictions; `labels`
+    are the categories of those columns that have some.
     """
     import pandas as pd
 
     columns = ["complexity", "loss", "score", "equation", "sympy_format", "lambda_format"]
     names = tuple(names)
     rows = [
-        (c.complexity, c.loss, score, str(c.best), _sympy(c), partial(predicted, c.best, names))
+        (c.complexity, c.loss, score, str(c.best), _sympy(c), partial(predicted, c.best, names, labels=labels))
         for c, score in zip(front, front.scores, strict=True)
     ]
     return pd.DataFrame(rows, columns=columns)
 
 
-def predicted(expr: Expr, names: tuple[str, ...], X) -> np.ndarray:
+def predicted(expr: Expr, names: tuple[str, ...], X, labels: Mapping[str, Sequence[str]] | None = None) -> np.ndarray:
     """The formula's values (rows,) on an array (rows, features) whose columns are `names`, or on columns by name.
+
+    Categorical columns (column -> categories in `labels`) hold their categories, as in `fit`.
 
     >>> predicted(Expr.parse("`a b`*2"), ("other", "a b"), [[0, 1.5], [0, 2.5]])
     array([3., 5.])
+    >>> predicted(Expr.parse("2*`site=b`"), ("site",), {"site": ["a", "b"]}, {"site": ("a", "b")})
+    array([0., 2.])
     """
-    by_name = X if isinstance(X, Mapping) or hasattr(X, "columns") else dict(zip(names, np.asarray(X, float).T, strict=True))
-    return expr(by_name)
+    by_name = isinstance(X, Mapping) or hasattr(X, "columns")
+    if not labels:
+        return expr(X if by_name else dict(zip(names, np.asarray(X, float).T, strict=True)))
+    import pandas as pd
+
+    frame, _ = coded(pd.DataFrame(X, columns=None if by_name else names), labels, labels)
+    columns = {name: frame[name] for name in frame.columns}
+    for column, categories in labels.items():
+        columns |= indicators(np.asarray(columns[column], float), column, categories)
+    return expr(columns | {name: np.asarray(columns[name], float) for name in expr.variables})
 
 
 def _sympy(candidate: Candidate):
@@ -92,12 +106,12 @@ def known(discovery) -> list[str]:
     return out
 
 
-def intervals(discovery) -> list[str]:
-    """The chosen formula's fitted constants with their 95 % intervals, in the order in which it shows them."""
-    if discovery.chosen is None or not isinstance(discovery.problem, RegressionProblem):
+def intervals(discovery, method: str = "wald", level: float = 0.95) -> list[str]:
+    """The chosen formula's fitted constants with their intervals, in the order in which it shows them; method `none`: nothing."""
+    if method == "none" or discovery.chosen is None or not isinstance(discovery.problem, RegressionProblem):
         return []
-    found = discovery.intervals()
-    return [f"constants (95 %): {', '.join(_interval(i) for i in found)}"] if found else []
+    found = discovery.intervals(level=level, method=method)
+    return [f"constants ({100 * level:.10g} %): {', '.join(_interval(i) for i in found)}"] if found else []
 
 
 def _interval(i: Interval) -> str:

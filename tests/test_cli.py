@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -106,6 +107,13 @@ def test_grammar_count(grammar_file):
     (["fit", KEPLER, "--target", "period", "--grammar", "phisics"], ["did you mean physics"]),
     (["fit", KEPLER, "--target", "period", "--loss", "msee"], ["mse"]),
     (["fit", KEPLER, "--target", "period", "--selection", "beste"], ["best, mdl"]),
+    (["fit", "nowhere.csv", "--target", "period", "--selection", "beste"], ["best, mdl"]),
+    (["fit", "nowhere.csv", "--target", "period", "--template", "p*distance", "--select-features", "few"], ["--select-features"]),
+    (["fit", KEPLER, "--target", "period", "--guess", "2*mass"], ["mass", "distance"]),
+    (["fit", KEPLER, "--target", "period", "--holdout", "0.95"], ["--holdout", "0.9"]),
+    (["fit", KEPLER, "--target", "period", "--intervals", "walt"], ["wald, profile, none"]),
+    (["fit", KEPLER, "--target", "period", "--intervals", "profile", "--loss", "mae"], ["least squares"]),
+    (["fit", KEPLER, "--target", "period", "--level", "1"], ["--level", "between 0 and 1"]),
     (["fit", KEPLER, "--target", "period", "--resume"], ["--out"]),
     (["fit", KEPLER, "--target", "period", "--out", KEPLER], ["cannot be written"]),
     (["fit", KEPLER, "--target", "period", "--out", os.path.dirname(KEPLER)], ["choose another folder"]),
@@ -158,6 +166,14 @@ def test_a_bug_of_ours_keeps_its_traceback(monkeypatch, ours):
     assert symnum("fit", KEPLER, "--target", "period").exception is ours
 
 
+@pytest.mark.parametrize("ours", [ValueError("ours"), np.linalg.LinAlgError("ours"), KeyError("two words"), OSError("ours")])
+def test_errors_of_a_search_that_has_begun_are_ours(monkeypatch, ours):
+    def bug(*args, **kwargs):
+        raise ours
+    monkeypatch.setattr("symnum.search.run.Run.advance", bug)
+    assert symnum("fit", KEPLER, "--target", "period", *QUICK).exception is ours
+
+
 @pytest.mark.parametrize(("arguments", "limits"), [
     ([], (20.0, None)), (["--time", 3], (3.0, None)), (["--max-evaluations", 5000], (None, 5000)),
     (["--max-evaluations", 5000, "--time", 3], (3.0, 5000)), (["--max-evaluations", 5000, "--time", "inf"], (None, 5000)),
@@ -196,6 +212,47 @@ def test_json_is_one_strict_document_on_stdout(table, tmp_path):
     assert document["units"] == {"a": "m"}
     assert document["run"] == str(tmp_path / "run")
     assert "y = " in result.stderr  # progress
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A law in one of 24 columns, with noise."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 3, (80, 24))
+    y = 2.617 * X[:, 0] ** 2 + 0.1 * rng.normal(size=80)
+    path = tmp_path_factory.mktemp("many") / "t.csv"
+    np.savetxt(path, np.column_stack([X, y]), delimiter=",", comments="", header=",".join([*(f"c{i}" for i in range(24)), "y"]))
+    return path
+
+
+def test_columns_of_a_guess_are_not_screened_out(many):
+    plain, guessed = (json.loads(symnum("fit", many, "--target", "y", *QUICK, *more, "--json").stdout)
+                      for more in ((), ("--guess", "2*c7", "--guess", "c9*c0")))
+    assert not {"c7", "c9"} & set(plain["features"]) and {"c0", "c7", "c9"} <= set(guessed["features"])
+
+
+def test_guesses_reach_the_search(monkeypatch):
+    def discover(*args, guesses, **kwargs):
+        raise ValueError(list(guesses))
+    monkeypatch.setattr("symnum.discovery.discover", discover)
+    result = symnum("fit", KEPLER, "--target", "period", "--guess", "2*distance", "--guess", "exp(distance)")
+    assert result.stderr == "error: ['2*distance', 'exp(distance)']\n"
+
+
+def test_the_share_held_out(table, many):
+    seen = [symnum("fit", many, "--target", "y", *QUICK, *more).stdout for more in ((), ("--holdout", 0.5), ("--holdout", 0))]
+    assert "holds on 16 rows" in seen[0] and "holds on 40 rows" in seen[1] and "held out: R²" not in seen[2]
+
+
+def test_intervals_by_method_and_level(many):
+    def run(*more):
+        return json.loads(symnum("fit", many, "--target", "y", *QUICK, *more, "--json").stdout)["intervals"]
+    [wald], [wide], [profile] = run(), run("--level", 0.99), run("--intervals", "profile")
+    assert wide["low"] < wald["low"] < 2.617 < wald["high"] < wide["high"] and wide["level"] == 0.99
+    assert profile["low"] == pytest.approx(wald["low"], rel=1e-3)  # the formula is linear in the constant
+    assert run("--intervals", "none") == []
+    assert "constants (99 %)" in symnum("fit", many, "--target", "y", *QUICK, "--level", 0.99).stdout
+    assert "constants (" not in symnum("fit", many, "--target", "y", *QUICK, "--intervals", "none").stdout
 
 
 def test_quiet_prints_the_law_only(table):

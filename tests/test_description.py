@@ -73,3 +73,22 @@ def test_extreme_magnitudes(unit):
     with np.errstate(all="raise"):
         law, other = (length(y, t) for t in (f"{2 * unit}*x0", f"{2 * unit}*x1"))
     assert math.isfinite(law) and law < other
+
+
+def test_nats_of_the_data():
+    x = np.linspace(0, 3, 40)
+    y, f = np.round(np.exp(x)), Expr.parse("exp(x0)")
+    problems = {loss: RegressionProblem.from_table(as_table(x[:, None], y), loss, holdout=0) for loss in ("mse", "mae", "poisson")}
+    loss = {name: float(np.sum(p.loss.rows(y, np.exp(x)))) for name, p in problems.items()}
+    assert problems["mse"].nats(f) is None
+    assert problems["mae"].nats(f) == pytest.approx(40 * math.log(loss["mae"] / 40))
+    assert problems["poisson"].nats(f) == pytest.approx(loss["poisson"])
+    known = RegressionProblem.from_table(as_table(x[:, None], y), holdout=0, sigma=2.0)
+    assert known.nats(f) == pytest.approx(loss["mse"] / 8)
+
+
+def test_huber_of_extreme_targets():
+    x = np.linspace(1, 3, 40)
+    small, large = (RegressionProblem.from_table(as_table(x[:, None], s * (x + 0.01 * np.cos(9 * x))), "huber").description(
+        [Expr.parse(f"{s!r}*x0")]) for s in (1.0, 1e40))
+    assert large - small == pytest.approx(0, abs=3)

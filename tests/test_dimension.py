@@ -364,3 +364,16 @@ def test_guesses_must_be_consistent():
         discover(problem(), max_evaluations=100, guesses=["p + rho"])
     found = discover(problem(), time_limit=None, max_evaluations=500, guesses=["2.0*p/(rho*g) + square(v)/g"], seed=0, threads=1)
     assert len(found.front)
+
+
+def test_the_column_that_frees_constants_is_noted():
+    X = np.random.default_rng(0).uniform(1, 2, (60, 2))
+    table = as_table(X, X[:, 1], names=["m", "v"], units={"m": "kg", "v": "m/s", "y": "m/s"})
+    assert any("'m'" in note for note in RegressionProblem.from_table(table).table.notes)
+    assert RegressionProblem.from_table(table, constants="dimensionless").table.notes == table.notes
+
+
+def test_outsiders_of_many_columns_take_no_time():
+    dims = [[0, 1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0, 0]] * 5000 + [[1, 0, 0, 0, 0, 0, 0]]
+    names = [f"x{i}" for i in range(len(dims))]
+    assert list(dimension.outsiders(names, dims, [0, 1, -1, 0, 0, 0, 0])) == ["x10000"]

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -15,6 +16,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from symnum import Discovery, Expr, SymbolicRegressor, regress
 from symnum.callbacks import Silent
+from symnum.search.front import Front
+from symnum.search.run import Status
 from symnum.testing import TOL, close
 
 RNG = np.random.default_rng(0)
@@ -138,6 +141,73 @@ def test_every_target_is_checked_before_any_search():
         model(loss="poisson", callbacks=[Tripwire()]).fit(X, np.column_stack([positive, negative]))
     with pytest.raises(Started):
         model(loss="poisson", callbacks=[Tripwire()]).fit(X, np.column_stack([positive, positive]))
+
+
+class Tripwire(Silent):
+    """Fails where a search begins."""
+
+    def on_start(self, run):
+        raise AssertionError
+
+
+def test_guesses_and_folders_of_every_target_are_checked_before_any_search(tmp_path):
+    both = np.column_stack([Y, X[:, 0]])
+    with pytest.raises(ValueError, match="guess"):
+        units = {"x0": "m", "x1": "s", "x2": "1", "y0": "m", "y1": "s"}
+        model(callbacks=[Tripwire()], constants="dimensionless").fit(X, both, units=units, guesses=["2*x0"])
+    (tmp_path / "y1").mkdir()
+    (tmp_path / "y1" / "mine.txt").write_text("")
+    with pytest.raises(ValueError, match="y1"):
+        model(callbacks=[Tripwire()], run_dir=tmp_path).fit(X, both)
+    assert not (tmp_path / "y0").exists()
+    model(grammar="arithmetic", max_evaluations=500, run_dir=tmp_path / "run").fit(X, both)
+    changed = np.column_stack([Y, X[:, 1]])
+    with pytest.raises(ValueError, match="other data"):
+        model(grammar="arithmetic", callbacks=[Tripwire()], run_dir=tmp_path / "run", resume=True).fit(X, changed)
+
+
+def test_limits_and_choices_are_checked_before_the_data():
+    for wrong in ({"model_selection": "beste"}, {"max_complexity": 0}, {"max_evaluations": None}, {"select_features": "few"}):
+        with pytest.raises(ValueError, match="beste|max_complexity|max_evaluations|columns to keep"):
+            model(template="p*x0", **wrong).fit("no data", Y)
+
+
+def test_after_an_interruption_no_further_target_is_searched(monkeypatch, caplog):
+    whole = model(grammar="arithmetic", max_evaluations=500).fit(X, Y).discovery_
+    stopped = replace(whole, status=Status.INTERRUPTED)
+    monkeypatch.setattr("symnum.estimator.discover", lambda *args, **kwargs: stopped)
+    one = model().fit(X, np.column_stack([Y, Y]))
+    assert one.discoveries_ == [stopped] and "y1" in caplog.text
+    assert one.predict(X).shape == (60, 1)
+    monkeypatch.setattr("symnum.estimator.discover", lambda *args, **kwargs: replace(stopped, front=Front(), chosen=None))
+    with pytest.raises(KeyboardInterrupt):
+        model().fit(X, Y)
+
+
+def test_a_discovery_is_kept_while_the_choice_is_the_same(fitted):
+    one = pickle.loads(pickle.dumps(fitted))
+    assert one.discovery_ is one.discovery_
+    first = one.discovery_
+    one.set_params(model_selection="accuracy")
+    assert one.discovery_ is not first and one.discovery_ is one.discovery_ and one.discovery_.config["selection"] == "accuracy"
+
+
+def test_a_named_series_names_the_target():
+    found = model(grammar="arithmetic", constraints=["price >= 0"]).fit(X, pd.Series(Y, name="price")).discovery_
+    assert found.target == "price" and "price" in found.judgements[0].message
+    assert model(max_evaluations=500).fit(X, pd.Series(Y)).discovery_.target == "y"
+
+
+def test_lambdas_take_categories_as_predict_does():
+    site = np.array(["b", "a", "c"])[np.arange(60) % 3]
+    frame = pd.DataFrame({"t": X[:, 0], "site": site})
+    y = np.where(site == "a", 1.3, np.where(site == "b", 2.1, 4.7)) * X[:, 0]
+    one = model(template="p[site]*t", max_evaluations=2000).fit(frame, y)
+    law = one.equations_.lambda_format.iloc[-1]
+    expected = one.predict(frame, index=-1)
+    assert close(expected, y, "sympy").all()
+    for given in (frame, frame.to_numpy(), {"t": frame["t"], "site": list(site)}):
+        assert np.array_equal(law(given), expected)
 
 
 @pytest.mark.parametrize(("n_jobs", "threads"), [(1, 1), (3, 3), (None, 4), (-1, 4), (-2, 3), (-4, 1), (-9, 1)])

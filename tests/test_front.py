@@ -1,6 +1,7 @@
 """The Pareto front: what may stand on it, whatever comes in whatever order, and how one formula is chosen."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -171,3 +172,11 @@ def test_errors():
     for selection in SELECTIONS:
         with pytest.raises(ValueError, match="the front is empty"):
             Front().choose(selection)
+
+
+def test_known_likelihoods_replace_the_logarithm_of_the_loss():
+    short, long = Candidate(Expr.parse("x"), 1, 1.0), Candidate(Expr.parse("x + 1.5*z"), 5, 0.99)
+    told = [replace(short, nats=51.0), replace(long, nats=20.0)]
+    for selection in ("aic", "bic", "best"):
+        assert Front().merged([short, long]).choose(selection, rows=50) == 0
+        assert Front().merged(told).choose(selection, rows=50) == 1

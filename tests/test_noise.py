@@ -115,3 +115,27 @@ def test_it_is_deterministic_quick_and_never_raises_on_odd_columns():
 def test_what_does_not_fit_together_is_refused(X, y, weight):
     with pytest.raises(ValueError, match="positive weights"):
         estimate_sigma(X, y, weight)
+
+
+def test_copies_of_rows_tell_no_noise():
+    rng = np.random.default_rng(3)
+    x = rng.uniform(0, 3, 200)
+    y = np.sin(x) + rng.normal(0, 0.05, 200)
+    once, twice = (estimate_sigma(np.tile(x, k)[:, None], np.tile(y, k)) for k in (1, 2))
+    assert twice.sigma == pytest.approx(once.sigma)
+
+
+def test_repeated_measurements_are_kept_where_the_target_is_coarse():
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 5, 400) * 1.0
+    noise = estimate_sigma(x[:, None], np.round(np.sin(x) + rng.normal(0, 0.2, 400), 1))
+    assert noise.sigma == pytest.approx(0.2, rel=0.15)
+
+
+@pytest.mark.parametrize("some", [0, 20])
+def test_a_target_that_is_mostly_one_value_does_not_overflow(some):
+    rng = np.random.default_rng(3)
+    y = np.zeros(100)
+    y[:some] = rng.normal(size=some)
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        assert estimate_sigma(rng.uniform(size=(100, 2)), y, robust=True).sigma < 1e-9

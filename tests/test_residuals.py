@@ -67,3 +67,13 @@ def test_structure_tests_have_their_level_and_some_power():
     for shape in (X[:, 0] ** 2, np.sin(9 * X[:, 1]), X[:, 0] * X[:, 2], np.abs(X[:, 2])):
         assert not structureless(X, X[:, 0], 2 * (shape - shape.mean()) / shape.std() + rng.normal(size=150))
     assert structureless(X, X[:, 0], np.zeros(150))
+
+
+@pytest.mark.parametrize(("loss", "sigma"), [("huber", None), ("huber", 0.02), ("mae", None), ("log-cosh", None)])
+def test_noise_is_recognised_among_outliers(loss, sigma):
+    rng = np.random.default_rng(5)
+    x = rng.uniform(0, 3, 300)
+    y = np.sin(x) + rng.normal(0, 0.02, 300)
+    y[rng.choice(300, 25, replace=False)] += rng.normal(0, 3, 25)
+    problem = RegressionProblem.from_table(as_table(x[:, None], y), loss, sigma=sigma)
+    assert [explained(problem, Expr.parse(t)) for t in ("sin(x0)", "1.0*x0 - 0.02*x0^3", "0.5")] == [True, False, False]

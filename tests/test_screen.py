@@ -138,3 +138,23 @@ def test_the_estimator_screens_and_predicts_from_all_columns():
     assert {"x11", "x12", "x13"} <= set(guessed.fit(X, y, guesses=["x13*1.5"]).discovery_.names)
     with pytest.raises(ValueError, match="whole number >= 1"):
         SymbolicRegressor(select_features="few").fit(X, y)
+
+
+def test_more_columns_than_there_are_cannot_be_kept():
+    with pytest.raises(ValueError, match="up to 3"):
+        screen(np.random.default_rng(0).normal(size=(30, 3)), np.arange(30.0), keep=4)
+
+
+def test_columns_that_repair_the_units_come_back():
+    X = np.random.default_rng(0).uniform(1, 2, (400, 30))
+    units = {f"x{i}": "m" for i in range(30)} | {"x7": "s", "x9": "kg", "x11": "kg/K", "x12": "K", "y": "kg*m*s"}
+    problem = RegressionProblem.from_table(as_table(X, X[:, 3] * X[:, 7], units=units)).screened()
+    assert {"x3", "x7", "x9"} <= set(problem.names) < set(units)
+    assert not problem.typing.free
+
+
+def test_rows_of_large_weight_are_looked_at():
+    rng = np.random.default_rng(0)
+    X, good = rng.normal(size=(20_000, 25)), np.arange(20_000) < 1500
+    y = np.where(good, X[:, 4], rng.normal(0, 30, 20_000))
+    assert screen(X, y, weight=np.where(good, 1.0, 1e-6)).kept[0] == 4

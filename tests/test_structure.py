@@ -188,3 +188,11 @@ def test_compose_is_doing_both():
     both = compose(first, second)
     v, w = second.apply(dict(zip(first.names, u.T, strict=True)), z)
     assert both.apply(data, y)[0] == pytest.approx(v) and both.apply(data, y)[1] == pytest.approx(w)
+
+
+def test_many_columns_are_not_looked_at():
+    X = np.random.default_rng(0).normal(size=(100, 60))
+    start = time.monotonic()
+    assert find_structure(X, X[:, 0], tuple(f"x{i}" for i in range(60))).reductions == ()
+    assert time.monotonic() - start < 0.5
+    assert rational_basis(np.eye(40)[:, :20]) is None

@@ -154,7 +154,7 @@ def test_categories_from_a_file(tmp_path):
     path.write_text("x [m],site,y\n1.5,north,1\n2.5, south ,2\n3.5,north,3\n")
     table, found = read_with_categories(path, ["site"], "y")
     assert found == {"site": ("north", "south")} and table.names == ("x", "site=north", "site=south")
-    assert table.X[:, 1].tolist() == [1, 0, 1] and table.units == {"x": "m"}
+    assert table.X[:, 1].tolist() == [1, 0, 1] and table.units == {"x": "m", "site=north": "1", "site=south": "1"}
     with pytest.raises(DataError, match="categorical column must be a further column"):
         read_with_categories(path, ["y"], "y")
     path.write_text("x,site,y\n1.5,north,1\n2.5,,2\n")

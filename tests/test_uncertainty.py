@@ -188,3 +188,20 @@ def test_refusals(kwargs, match):
         fitted("2.0*x0", T[:, None], T).intervals(**kwargs)
     with pytest.raises(ValueError, match="profile intervals need least squares, the loss is 'mae'"):
         fitted("2.0*x0", T[:, None], 2 * T, "mae").intervals(method="profile")
+
+
+@pytest.mark.parametrize("c", [6.6e-34, 1.0, 3e8])
+def test_profile_intervals_of_constants_of_any_size(c):
+    t = np.linspace(1, 2, 30)
+    problem = RegressionProblem.from_table(as_table(t[:, None], c * t * (1 + 1e-3 * np.cos(40 * t))))
+    fitted = Fitted(problem, Expr.parse(f"{c!r}*x0"))
+    wald, profile = (fitted.intervals(method=m)[0] for m in ("wald", "profile"))
+    assert (profile.high - profile.low) / (wald.high - wald.low) == pytest.approx(1, rel=0.01)
+
+
+def test_weights_count_in_a_robust_sigma():
+    rng = np.random.default_rng(2)
+    t, w = np.linspace(1, 2, 400), np.where(np.arange(400) % 2, 1.0, 1e-4)
+    y = 3 * t + rng.normal(0, 0.01, 400) / np.sqrt(w)
+    fitted = Fitted(RegressionProblem.from_table(as_table(t[:, None], y, weights=w), "mae"), Expr.parse("3.0*x0"))
+    assert fitted.sigma == pytest.approx(0.01, rel=0.2)

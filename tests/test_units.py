@@ -207,3 +207,10 @@ def test_free_constants_only_ever_admit_more(seed):
 
 def test_a_unit_without_exponents_is_a_number():
     assert Unit().exponents == NONE and all(isinstance(p, Fraction) for p in (Unit() * Unit() ** Fraction(2)).exponents)
+
+
+@pytest.mark.parametrize(("text", "advice"), [("pH", "concentration"), ("AU", "write au"), ("dB/m", "logarithmic"), ("km^200", "too large"),
+                                              ("m^400", "beyond"), ("nan", "not a known unit"), ("10^300*10^300", "too large")])
+def test_units_that_mean_something_else_are_refused_with_advice(text, advice):
+    with pytest.raises(ValueError, match=advice):
+        parse_unit(text)

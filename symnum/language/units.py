@@ -17,6 +17,11 @@ _PINT = ("[mass]", "[length]", "[time]", "[current]", "[temperature]", "[substan
 UNKNOWN = frozenset(("", "?", "a.u.", "arb. units", "arb. u.", "arb.u."))  # what stands where the unit is not known
 PURE = frozenset(("-", "1", "dimensionless", "unitless"))
 
+SCALES = {"pH": "pH is the logarithm of a concentration; give the concentration, 10^-pH, in mol/L, or 1 to use pH as a number (pint reads "
+                "picohenry: write picohenry)",
+          "AU": "AU is an absorbance in some fields and a length in others; write au for the length, 1 for an absorbance"}
+MOST_POWER = 300  # exponents beyond it are mistakes; powers of ten may be as large
+
 Exponents = tuple[Fraction, ...]
 NONE: Exponents = (Fraction(0),) * len(BASE)
 
@@ -58,7 +63,10 @@ def parse_unit(text: str) -> Unit | None:
         msg = (f"{text!r} is a scale whose 0 is not nothing; give a column in an absolute unit instead (kelvin = °C + 273.15, a power "
                "for decibels), write delta_degC for differences of temperature, or leave the unit out")
         raise ValueError(msg)
-    return _product(text)
+    try:
+        return _product(text)
+    except OverflowError as error:
+        raise _unreadable(text, "its factor is too large") from error
 
 
 def unit_text(exponents: Sequence[Fraction]) -> str:
@@ -172,13 +180,15 @@ def _product(text: str) -> Unit:
         value = Fraction(take()).limit_denominator(60)
         if value == 0:
             raise _unreadable(text, "an exponent is 0")
+        if value > MOST_POWER:
+            raise _unreadable(text, f"an exponent is beyond {MOST_POWER}")
         return sign * value
 
     out = product()
     if at < len(tokens):
         raise _unreadable(text, f"at {tokens[at][1]!r}")
-    if out.scale <= 0:
-        raise _unreadable(text, "its factor is 0")
+    if not 0 < out.scale < float("inf"):
+        raise _unreadable(text, "its factor is 0 or too large")
     return out
 
 
@@ -189,6 +199,12 @@ def _unreadable(text: str, where: str) -> ValueError:
 
 def _unit(name: str, text: str) -> Unit:
     """A name, or a name with an exponent behind it: m2."""
+    if name in SCALES:
+        msg = f"{name!r} is not one unit: {SCALES[name]}"
+        raise ValueError(msg)
+    if _named(name) is not None and _logarithmic(name):
+        msg = f"{name!r} in {text!r} is a logarithmic scale; give a ratio of powers or amplitudes, or 1 to use decibels as a number"
+        raise ValueError(msg)
     if (known := _named(name)) is not None:
         return known
     match = re.fullmatch(r"(\D+)(\d+)", name)
@@ -225,7 +241,7 @@ def _named(name: str) -> Unit | None:
         return None
     try:
         unit = registry.parse_units(name)
-    except pint.UndefinedUnitError:
+    except (pint.UndefinedUnitError, ValueError):  # ValueError: nan, which pint takes for a number
         return None
     powers = dict(unit.dimensionality)
     exponents = tuple(Fraction(powers.pop(d, 0)).limit_denominator(60) for d in _PINT)
@@ -233,6 +249,14 @@ def _named(name: str) -> Unit | None:
         msg = f"a unit of mass, length, time, current, temperature, substance or light was required, {name!r} is one of {', '.join(powers)}"
         raise ValueError(msg)
     return Unit(exponents, float(registry.Quantity(1.0, unit).to_base_units().magnitude) - _zero(name))
+
+
+@lru_cache(maxsize=1024)
+def _logarithmic(name: str) -> bool:
+    """Whether steps of the unit are factors: of equal ones, the second adds more."""
+    unit = _registry().parse_units(name)
+    low, middle, high = (float(_registry().Quantity(v, unit).to_base_units().magnitude) for v in (0.0, 1.0, 2.0))
+    return abs((high - middle) - (middle - low)) > 1e-6 * abs(high - low)
 
 
 @lru_cache(maxsize=1024)

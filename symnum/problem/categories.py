@@ -84,7 +84,8 @@ def read_with_categories(
         text = [_label(cell) for cell in file.text(names.index(column))]
         found[column] = _categories(text, column, None, first=1)
         shown = [(f"{column}={label}", np.array([t == label for t in text], float)) for label in found[column]]
-        table = replace(table, X=np.column_stack([table.X, *(v for _, v in shown)]), names=(*table.names, *(n for n, _ in shown)))
+        table = replace(table, X=np.column_stack([table.X, *(v for _, v in shown)]), names=(*table.names, *(n for n, _ in shown)),
+                        units=table.units | _pure(table, [n for n, _ in shown]))
     return table, found
 
 
@@ -133,7 +134,13 @@ def with_indicators(table: Table, column: str, labels: Sequence[str] | None = No
     names = tuple(n for n in table.names if n != column)
     X = np.column_stack([np.delete(table.X, at, axis=1), *((values == v).astype(float) for _, v in named)])
     units = {n: u for n, u in table.units.items() if n != column}
-    return replace(table, X=np.ascontiguousarray(X), names=(*names, *(f"{column}={label}" for label, _ in named)), units=units)
+    new = [f"{column}={label}" for label, _ in named]
+    return replace(table, X=np.ascontiguousarray(X), names=(*names, *new), units=units | _pure(table, new))
+
+
+def _pure(table: Table, names: Sequence[str]) -> dict[str, str]:
+    """The unit of indicators, 1, where the table has units: one column without a unit would switch them all off."""
+    return dict.fromkeys(names, "1") if table.units else {}
 
 
 def indicators(values: np.ndarray, column: str, labels: Sequence[str]) -> dict[str, np.ndarray]:

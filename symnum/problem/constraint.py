@@ -217,10 +217,15 @@ class Constraints:
         """Points for one formula."""
         return self._probe(MANY)
 
+    @cached_property
+    def _ends(self) -> dict[str, tuple[float, float]]:
+        """The columns' least and greatest values."""
+        low, high = self.X.min(axis=0), self.X.max(axis=0)
+        return {n: (float(a), float(b)) for n, a, b in zip(self.names, low, high, strict=True)}
+
     def box(self, constraint: Constraint) -> dict[str, tuple[float, float]]:
         """The box on which a constraint is judged: the data's, but for the region given."""
-        low, high = self.X.min(axis=0), self.X.max(axis=0)
-        box = {n: (float(a), float(b)) for n, a, b in zip(self.names, low, high, strict=True)}
+        box = dict(self._ends)
         for name, r in constraint.region.items():
             least, most = box[name]
             box[name] = (r.low if r.low > -math.inf else min(least, r.high)), (r.high if r.high < math.inf else max(most, r.low))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symnum.evaluate.cpu import CpuEvaluator
-from symnum.evaluate.machine import MAE, MSE, POISSON
+from symnum.evaluate.machine import HUBER, MAE, MSE, POISSON
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
 from symnum.language.ops import Op
@@ -40,6 +40,28 @@ def description_length(problem: "RegressionProblem", forms: Sequence[Expr]) -> f
     True
     """
     return min((_length(problem, f) for f in forms), default=math.inf)
+
+
+def data_length(problem: "RegressionProblem", expr: Expr) -> float | None:
+    """-log likelihood of the training rows, up to a constant; None where it is n/2 log of the mean loss.
+
+    It is not where the noise's size is known (chi²/2), for mae (n log of the mean) and for counts.
+
+    Args:
+        problem: the data.
+        expr: a formula in the table's magnitudes.
+
+    >>> from symnum.problem.regression import RegressionProblem
+    >>> from symnum.problem.table import as_table
+    >>> table = as_table([[0.0], [1.0], [2.0]], [0.0, 1.0, 4.0])
+    >>> [data_length(RegressionProblem(table, sigma=sigma), Expr.parse("x0")) for sigma in (1.0, None)]
+    [2.0, None]
+    """
+    if problem.sigma is None and problem.loss.kind not in (MAE, POISSON):
+        return None
+    with np.errstate(all="ignore"):
+        nats = _likelihood(problem, problem.values(expr, problem.plain_index))[0]
+    return nats if math.isfinite(nats) else math.inf
 
 
 def symbols_length(expr: Expr) -> float:
@@ -85,10 +107,14 @@ def _likelihood(problem: "RegressionProblem", value: np.ndarray) -> tuple[float,
 
     The noise's scale is known, or the most likely one, but no smaller than the digits of the target or rounding show.
     """
-    rows, loss = problem.plain, problem.loss
+    rows, loss = problem.plain, problem._scaled_loss
     y, weight = rows.y[: rows.n], problem.precision[problem.plain_index]
     n = len(problem._split[0])
     share, scale = n / rows.n, problem.scale[1]  # where rows are a sample they stand for all
+    if problem.sigma is not None and loss.kind == HUBER:
+        information = share * weight * (scale / problem.sigma) ** 2
+        nats = float(np.dot(information, loss.rows(y / scale, value / scale)))
+        return nats, information * loss.derivatives(y / scale, value / scale)[1]
     if problem.sigma is not None:
         information = share * weight * (scale / problem.sigma) ** 2
         return float(np.dot(information, ((y - value) / scale) ** 2) / 2), information

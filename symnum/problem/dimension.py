@@ -5,9 +5,11 @@ dimensionless products pi of powers of them. So y = M(x) F(pi_1, …, pi_k), wit
 dimension of y. The products are not unique: `buckingham` gives the simplest choices. All arithmetic is exact.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations, islice
 from math import lcm
 
@@ -23,6 +25,7 @@ from symnum.problem.table import DataError, Table
 ALTERNATIVES = 4  # reductions given
 TRIED = 5000  # choices of repeating variables looked at …
 EXACTLY = 6  # … and of those, with small exponents, compared exactly
+FREE = "constants may carry units"
 ALIKE = 3  # columns of one dimension that are considered as repeating variables
 
 Vector = tuple[Fraction, ...]
@@ -50,10 +53,16 @@ def outsiders(names: Sequence[str], dims, target_dim) -> dict[str, str]:
     >>> outsiders(["x", "m", "k"], [[0, 1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0], [0] * 7], [0, 2, 0, 0, 0, 0, 0])
     {'m': "column 'm' [kg] cannot enter: no other column carries mass"}
     """
-    vectors, target = _exact(dims), _exact([target_dim])[0]
-    found = {}
-    for j, (name, vector) in enumerate(zip(names, vectors, strict=True)):
-        others = [*vectors[:j], *vectors[j + 1 :], target]
+    return dict(_outsiders(tuple(names), tuple(_exact(dims)), _exact([target_dim])[0]))
+
+
+@lru_cache(maxsize=16)
+def _outsiders(names: tuple[str, ...], vectors: tuple[Vector, ...], target: Vector) -> dict[str, str]:
+    count, found = Counter(vectors), {}  # of many columns few have a dimension of their own
+    for name, vector in zip(names, vectors, strict=True):
+        if count[vector] > 1 or not any(vector):
+            continue
+        others = [*(v for v in count if v != vector), target]
         if _solve(others, vector) is None:
             alone = [what for what, p, *rest in zip(CARRIERS, vector, *others, strict=True) if p and not any(rest)]
             why = f"no other column carries {' or '.join(alone)}" if alone else "the units of the others do not make it"
@@ -67,11 +76,42 @@ def unreachable(table: Table) -> str | None:
     if found is None:
         return None
     vectors, target = _exact(found[0]), _exact([found[1]])[0]
-    if _solve(vectors, target) is not None:
+    if _solve(list(dict.fromkeys(vectors)), target) is not None:
         return None
     missing = [what for what, p, *rest in zip(CARRIERS, target, *vectors, strict=True) if p and not any(rest)]
     why = f"none of them carries {' or '.join(missing)}" if missing else "their powers do not combine to it"
     return f"the unit of {table.target!r} [{table.units[table.target]}] is no product of powers of the columns' units: {why}"
+
+
+def completed(kept: Sequence[int], order: Sequence[int], dims, target_dim) -> list[int]:
+    """Columns to add to the kept ones so that their units make the target's; none where they do, or where all columns do not.
+
+    Args:
+        kept: positions of columns.
+        order: positions of all columns, those to be preferred first.
+        dims, target_dim: as for `outsiders`.
+
+    >>> m, s = [0, 1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0, 0]
+    >>> completed([0], [0, 1, 2], [m, m, s], [0, 1, -1, 0, 0, 0, 0])
+    [2]
+    """
+    vectors, target = _exact(dims), _exact([target_dim])[0]
+    have = list(dict.fromkeys(vectors[j] for j in kept))
+    if _solve(have, target) is not None or _solve(list(dict.fromkeys(vectors)), target) is None:
+        return []
+    added: list[int] = []
+    for j in order:
+        if vectors[j] not in have and _solve(have, vectors[j]) is None:
+            added.append(j)
+            have.append(vectors[j])
+            if _solve(have, target) is not None:
+                break
+    for j in reversed(added[:-1]):  # what came in before the decisive one may not be needed
+        fewer = [v for v in have if v != vectors[j]]
+        if _solve(fewer, target) is not None:
+            have = fewer
+            added.remove(j)
+    return added
 
 
 def free_constants(table: Table, constants: str = "auto") -> bool:
@@ -85,6 +125,13 @@ def why_free(table: Table) -> str | None:
     if found is None:
         return None
     return unreachable(table) or next(iter(outsiders(table.names, *found).values()), None)
+
+
+def noted(table: Table, constants: str) -> Table:
+    """The table with a note where its units make `auto` constants carry units, and which column is the reason."""
+    why = why_free(table) if constants == "auto" else None
+    notes = [n for n in table.notes if not n.startswith(FREE)] + ([f"{FREE}: {why}"] if why else [])
+    return table if tuple(notes) == tuple(table.notes) else replace(table, notes=tuple(notes))
 
 
 def check_constants(table: Table, constants: str) -> None:

@@ -26,6 +26,8 @@ FINER = 2  # degrees beyond the sufficient one that must gain nothing
 CONTRAST = 1.5  # near and far neighbours must differ so much in distance to tell whether distance matters
 NORMAL = 1.4826  # standard deviation of a normal variable over its median absolute deviation
 LEAST_ROWS = 5
+SELDOM = 4  # a table is copied twice or thrice; a measurement without noise may be repeated any number of times
+FINE = 0.9  # share of different values from which equal ones are no chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def estimate_sigma(X, y, weight=None, *, robust: bool = False) -> Noise:
         msg = f"X (rows, columns), y (rows,) and positive weights (rows,) were required, got {X.shape}, {y.shape}, {weight.shape}"
         raise ValueError(msg)
     few = some_rows(len(y), NEIGHBOURS_AMONG)
-    X, y, weight = X[few], y[few], weight[few]
+    X, y, weight = _without_copies(X[few], y[few], weight[few])
     scale = np.max(np.abs(y - np.median(y))) or 1.0  # squares of extreme targets would leave float64
     y = (y - np.median(y)) / scale
     if len(y) < LEAST_ROWS:
@@ -98,6 +100,16 @@ def estimate_sigma(X, y, weight=None, *, robust: bool = False) -> Noise:
     sigma = float(np.sqrt(best.variance) * scale)
     agreed = any(t.converged and t.freedom >= 10 and t.variance <= best.variance * (1 + 2 * np.sqrt(2 / t.freedom)) for t in trials)
     return Noise(sigma, float(sigma / np.sqrt(2 * best.freedom)), agreed)
+
+
+def _without_copies(X, y, weight) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows that repeat another in X and y once only, where y is written so finely that this is no chance: copies tell no noise."""
+    different = len(np.unique(y))
+    if different == len(y):
+        return X, y, weight
+    first = np.sort(np.unique(np.column_stack([X, y]), axis=0, return_index=True)[1])
+    copied = different > FINE * len(first) and len(y) < SELDOM * len(first)
+    return (X[first], y[first], weight[first]) if copied else (X, y, weight)
 
 
 def _trials(X, y, weight) -> Iterator[_Trial]:
@@ -177,6 +189,11 @@ def _polynomials(u, y, weight) -> Iterator[_Trial]:
         freedom = n - int(sound[:end].sum())
         trials.append(_Trial(float(rest @ rest) / freedom, freedom, False))
     yield from trials
+    yield from _sufficient(trials)
+
+
+def _sufficient(trials: list[_Trial]) -> Iterator[_Trial]:
+    """The best of rising degrees, where `FINER` ones beyond a sufficient degree gain nothing."""
     best = min(trials, key=lambda t: t.bound)
     enough = next(i for i, t in enumerate(trials) if t.variance <= best.variance * (1 + 2 * np.sqrt(2 / t.freedom)))
     if enough + FINER < len(trials):
@@ -238,12 +255,17 @@ def _robust(X, y, weight) -> Iterator[_Trial]:
     n = len(y)
     for u in coordinates_of(X[:, telling_columns(X, y)]):
         A, ends = polynomial_basis(u, min(n // 5 + 1, 60))
+        trials = []
         for end in ends:
             step = np.ones(n)
             for _ in range(20):
                 q = root * np.sqrt(step)
                 residual = root * (y - A[:, :end] @ np.linalg.lstsq(A[:, :end] * q[:, None], q * y, rcond=1e-10)[0])
                 width = NORMAL * np.median(np.abs(residual))
-                step = 1 / np.maximum(1.0, np.abs(residual) / (2 * width + 1e-300)) ** 2  # gross outliers fade
+                if width <= 1e-12 * np.max(np.abs(residual)):  # most rows are met exactly
+                    break
+                step = 1 / np.maximum(1.0, np.abs(residual) / (2 * width)) ** 2  # gross outliers fade
             freedom = 0.37 * (n - end)  # what the median of n residuals is worth
-            yield _Trial(float(width**2 * n / (n - end)), freedom, False)
+            trials.append(_Trial(float(width**2 * n / (n - end)), freedom, False))
+        yield from trials
+        yield from _sufficient(trials)

@@ -21,6 +21,7 @@ from symnum.problem.surrogate import Surrogate, one_signed
 
 Array = np.ndarray
 F = Expr.var(HOLE)
+INDEXED = 8  # columns of strongest slope among which inner polynomials are sought
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -293,9 +294,10 @@ def _seen(view: str, e: Expr) -> Expr:
 def indices(v: View) -> Iterator[tuple[float, Reduction]]:
     """y = F(p(x_S), rest), p a polynomial in the columns of S (or in their inverses), of degree 2 or 3."""
     d = len(v.names)
+    strong = np.sort(np.argsort(-rms(v.gradient * v.X.std(0)), kind="stable")[:INDEXED]).tolist()
     found = []
     for size in range(2, min(d, 5 if d < 7 else 4) + 1):
-        for S in combinations(range(d), size):
+        for S in combinations(strong, size):
             if _simple_index(v, list(S)):
                 continue
             for degree in (2, 3):

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from functools import reduce
 from itertools import combinations, product
-from math import gcd, lcm
+from math import comb, gcd, lcm
 
 import numpy as np
 
@@ -12,6 +12,7 @@ GRID = sorted({Fraction(p, q) for q in (1, 2, 3, 4) for p in range(-6 * q, 6 * q
 _VALUES = np.array([float(f) for f in GRID])
 _PENALTY = np.array([0.004 * (abs(f.numerator) - 1) * (f != 0) + 0.02 * (f.denominator - 1) for f in GRID])
 
+MOST_PIVOTS = 5000  # choices of pivots; a space with more has no basis that is read off
 _DENOMINATOR = np.array([f.denominator for f in GRID])
 
 
@@ -35,6 +36,8 @@ def rational_basis(space: Array, tolerance: float = 0.1) -> list[list[Fraction]]
     [[Fraction(1, 1), Fraction(-2, 1), Fraction(0, 1)], [Fraction(0, 1), Fraction(0, 1), Fraction(1, 1)]]
     """
     d, r = space.shape
+    if comb(d, r) > MOST_PIVOTS:
+        return None
     q = np.linalg.qr(space)[0]
     if not np.isfinite(q).all():
         return None

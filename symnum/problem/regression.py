@@ -23,7 +23,7 @@ from symnum.language.typed import Typing
 from symnum.problem import dimension
 from symnum.problem.base import Score, Verdict
 from symnum.problem.constraint import Constraint, Constraints, Judgement
-from symnum.problem.description import description_length
+from symnum.problem.description import data_length, description_length
 from symnum.problem.losses import TUNING, Loss
 from symnum.problem.noise import Noise, estimate_sigma
 from symnum.problem.residuals import explained
@@ -100,6 +100,7 @@ class RegressionProblem:
         loss = Loss.of(loss)
         table, sigma = _with_sigma(table, loss, sigma)
         dimension.check_constants(table, constants)
+        table = dimension.noted(table, constants)
         constraints = Constraints.of(constraints, table.names, table.X, 0.0, table.target).items
         problem = cls(table, loss, holdout, seed or 0, sigma, constants, constraints)
         problem.loss.row_weights(table.y, problem._weight)
@@ -118,7 +119,7 @@ class RegressionProblem:
         """
         named = [name for c in self.constraints for name in c.columns] + [name for name in always if name in self.names]
         kept = screened(self.table, self._split[0], keep, tuple(dict.fromkeys(named)), self.seed)
-        return self if kept is self.table else replace(self, table=kept)
+        return self if kept is self.table else replace(self, table=dimension.noted(kept, self.constants))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -187,6 +188,11 @@ class RegressionProblem:
     def _rows(self, index: np.ndarray) -> Rows:
         X, y, weight = self._scaled
         return Rows.pack(X[index], self.names, y[index], weight[index])
+
+    @property
+    def rows(self) -> int:
+        """How many training rows there are: losses are over all of them, whereas constants are fitted to at most `FIT_ROWS`."""
+        return len(self._split[0])
 
     @cached_property
     def train(self) -> Rows:
@@ -259,7 +265,8 @@ class RegressionProblem:
     @property
     def _transition(self) -> float:
         """Where huber's loss leaves the square: in units of the noise, and above what rounding leaves."""
-        return max(TUNING * self._noise(robust=True).sigma, 1e-9 * float(np.max(np.abs(self.table.y))), 1e-290)
+        sigma = self._noise(robust=True).sigma if self.sigma is None else self.sigma
+        return max(TUNING * sigma, 1e-9 * float(np.max(np.abs(self.table.y))), 1e-290)
 
     def explained(self, expr: Expr) -> bool:
         """Whether the formula (in scaled magnitudes) leaves nothing but noise; False where that cannot be told."""
@@ -268,6 +275,15 @@ class RegressionProblem:
     def description(self, forms: Iterable[Expr]) -> float:
         """Nats to describe the data by a formula, given in one form or several, in the table's magnitudes."""
         return description_length(self, list(forms))
+
+    def nats(self, expr: Expr) -> float | None:
+        """-log likelihood of the training rows by a formula in the table's magnitudes; None where that is n/2 log of the loss."""
+        return data_length(self, expr)
+
+    def values(self, expr: Expr, index: np.ndarray) -> np.ndarray:
+        """(rows of index,) a formula's values on rows of the table, in its magnitudes."""
+        columns = {name: self.table.X[index, self.names.index(name)] for name in expr.variables if name in self.names}
+        return np.broadcast_to(expr(columns), len(index))
 
     @cached_property
     def precision(self) -> np.ndarray:
@@ -387,7 +403,7 @@ class RegressionProblem:
             return None
         scale = self.scale[1]
         with np.errstate(all="ignore"):
-            p, y = expr(dict(zip(self.names, self.table.X[test].T, strict=True))) / scale, self.table.y[test] / scale
+            p, y = self.values(expr, test) / scale, self.table.y[test] / scale
             return float(np.average(self._scaled_loss.rows(y, p), weights=self._weight[test]))
 
     def validation(self, expr: Expr) -> tuple[float, float]:
@@ -398,7 +414,7 @@ class RegressionProblem:
         index, scale = self._split[1], self.scale[1]
         with np.errstate(all="ignore"):
             if len(index) >= 2:
-                p = expr(dict(zip(self.names, self.table.X[index].T, strict=True)))
+                p = self.values(expr, index)
             else:
                 index = self.plain_index
                 p = Fitted(self, expr).left_out
@@ -422,7 +438,7 @@ class RegressionProblem:
     def _r2(self, expr: Expr, index: np.ndarray) -> float:
         y, w = self.table.y[index], self._weight[index]
         with np.errstate(all="ignore"):
-            p = expr({name: self.table.X[index, j] for j, name in enumerate(self.names)})
+            p = self.values(expr, index)
             scale = np.max(np.abs(y)) or 1.0  # squares of extreme targets would leave float64
             residual = np.average(((p - y) / scale) ** 2, weights=w)
             spread = np.average(((y - np.average(y, weights=w)) / scale) ** 2, weights=w)
@@ -435,10 +451,13 @@ def _with_sigma(table: Table, loss: Loss, sigma) -> tuple[Table, float | None]:
     """The table with known errors in its weights, and the standard deviation of a row of weight 1."""
     if sigma is None:
         return table, loss.parameter if loss.name.startswith("gaussian:") else None
-    if loss.name != "mse":
-        msg = f"a known sigma needs the loss 'mse', got {loss.name!r}"
+    if loss.name not in ("mse", "huber"):
+        msg = f"a known sigma needs the loss 'mse', or 'huber' (which then turns at {TUNING} sigma), got {loss.name!r}"
         raise ValueError(msg)
     sigma = np.asarray(sigma, float)
+    if sigma.ndim and loss.name == "huber":
+        msg = "huber's loss turns at one distance in all rows: it needs one sigma, got one per row; take loss='mse', or y / sigma as target"
+        raise ValueError(msg)
     if sigma.shape not in ((), table.y.shape) or not ((sigma > 0) & (sigma < np.inf)).all():
         msg = f"sigma must be one positive number or one per row ({len(table)}), got shape {sigma.shape}, least value {np.min(sigma):g}"
         raise ValueError(msg)

@@ -5,6 +5,7 @@
     no structure   residuals do not depend on the columns (F test of a polynomial), and not on their neighbours' residuals along
                    any column, along the prediction, or in space (Durbin & Watson 1950, doi:10.2307/2332391; von Neumann 1941)
 
+Losses that let outliers be (huber, mae, log-cosh) take s from the median residual, and outliers count as 3 s in the other tests.
 A formula that fails any is not the whole law; one that passes may still not be the law, so a search goes on for a while.
 """
 
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symnum.evaluate.machine import MSE
+from symnum.evaluate.machine import MSE, POISSON
 from symnum.language.expr import Expr
-from symnum.problem.noise import coordinates_of, polynomial_basis, some_rows, telling_columns
+from symnum.problem.noise import NORMAL, coordinates_of, polynomial_basis, some_rows, telling_columns
 
 if TYPE_CHECKING:
     from symnum.problem.regression import RegressionProblem
@@ -25,6 +26,8 @@ STRUCTURE = 0.05  # … and by all tests for structure together
 SLACK = 1.5  # standard errors that s may exceed an estimated sigma by: both come from the same noise
 TELLS = 0.5  # share of the target's variance that must be explained: a constant "explains" pure noise
 ROUNDING = 1e-24
+FAR = 3  # standard deviations that an outlier counts as
+MEDIAN = 0.37  # what the median of n residuals is worth, in rows
 ROWS = 1500
 
 
@@ -39,34 +42,44 @@ def explained(problem: "RegressionProblem", expr: Expr) -> bool:
     >>> [explained(problem, Expr.parse(t)) for t in ("sin(x0)", "1.0*x0 - 0.02*x0^3", "0.5")]
     [True, False, False]
     """
-    if problem.loss.kind != MSE or problem.loss.function is not None:
+    if problem.loss.kind == POISSON or problem.loss.function is not None:
         return False
+    robust = problem.loss.kind != MSE
     index = problem.plain_index
     residual, value, weight = _residuals(problem, expr, index)
     freedom = len(index) - len(expr.constants)
     if freedom < FEWEST or not np.isfinite(residual).all():
         return False
-    variance = float(np.dot(weight, residual**2)) / freedom
+    residual = residual * np.sqrt(weight)  # of equal variance
+    variance = (_median_square(residual) * len(index) if robust else float(residual @ residual)) / freedom
     y = problem.table.y[index] / problem.scale[1]
     if variance <= ROUNDING * np.average(y**2):
         return False  # exact: another matter
-    if not variance < (1 - TELLS) * np.average((y - np.average(y, weights=weight)) ** 2, weights=weight) * np.mean(weight):
+    spread = np.average((y - np.average(y, weights=weight)) ** 2, weights=weight) * np.mean(weight)
+    if robust:
+        spread = min(spread, _median_square((y - np.median(y)) * np.sqrt(weight)))
+    if not variance < (1 - TELLS) * spread or not _of_noise_size(problem, variance, MEDIAN * freedom if robust else freedom):
         return False
-    return (
-        _of_noise_size(problem, variance, freedom)
-        and _holds(problem, expr, variance, freedom)
-        and structureless(problem.table.X[index], value, residual * np.sqrt(weight), len(expr.constants))
+    far = FAR * np.sqrt(variance) if robust else np.inf
+    residual = np.clip(residual, -far, far)
+    return _holds(problem, expr, float(residual @ residual) / freedom, freedom, far) and structureless(
+        problem.table.X[index], value, residual, len(expr.constants)
     )
+
+
+def _median_square(residual: np.ndarray) -> float:
+    """The variance of residuals, outliers aside."""
+    return float((NORMAL * np.median(np.abs(residual))) ** 2)
 
 
 def _residuals(problem, expr: Expr, index: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Residuals, values and precisions, the target scaled as for the search."""
     with np.errstate(all="ignore"):
-        value = np.broadcast_to(expr(dict(zip(problem.names, problem.table.X[index].T, strict=True))), len(index)) / problem.scale[1]
+        value = problem.values(expr, index) / problem.scale[1]
         return problem.table.y[index] / problem.scale[1] - value, value, problem.precision[index]
 
 
-def _of_noise_size(problem, variance: float, freedom: int) -> bool:
+def _of_noise_size(problem, variance: float, freedom: float) -> bool:
     """Whether the residuals are no larger than the noise."""
     from scipy.stats import chi2
 
@@ -77,8 +90,8 @@ def _of_noise_size(problem, variance: float, freedom: int) -> bool:
     return bool(noise.reliable and s <= noise.sigma + SLACK * np.hypot(noise.error, noise.sigma / np.sqrt(2 * freedom)))
 
 
-def _holds(problem, expr: Expr, variance: float, freedom: int) -> bool:
-    """Whether the rows held out have no larger residuals."""
+def _holds(problem, expr: Expr, variance: float, freedom: int, far: float) -> bool:
+    """Whether the rows held out have no larger residuals, those beyond `far` counting as far."""
     from scipy.stats import f
 
     held = problem._split[1]
@@ -87,7 +100,7 @@ def _holds(problem, expr: Expr, variance: float, freedom: int) -> bool:
     residual, _, weight = _residuals(problem, expr, held)
     if not np.isfinite(residual).all():
         return False
-    return bool(f.sf(np.mean(weight * residual**2) / variance, len(held), freedom) > CHANCE)
+    return bool(f.sf(np.mean(np.minimum(weight * residual**2, far**2)) / variance, len(held), freedom) > CHANCE)
 
 
 def structureless(X: np.ndarray, value: np.ndarray, residual: np.ndarray, fitted: int = 0) -> bool:

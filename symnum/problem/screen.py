@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symnum.problem import dimension
 from symnum.problem.table import Table
 
 FROM = 20  # columns beyond which a table is screened
@@ -51,7 +52,9 @@ class Screened:
     r2: float
 
 
-def screen(X: np.ndarray, y: np.ndarray, keep: int | str = "auto", always: tuple[int, ...] = (), seed: int = 0) -> Screened:
+def screen(
+    X: np.ndarray, y: np.ndarray, keep: int | str = "auto", always: tuple[int, ...] = (), seed: int = 0, weight: np.ndarray | None = None
+) -> Screened:
     """Find the columns of X that y depends on.
 
     Args:
@@ -60,6 +63,7 @@ def screen(X: np.ndarray, y: np.ndarray, keep: int | str = "auto", always: tuple
         keep: `auto`, or how many to keep.
         always: positions that are kept in any case.
         seed: of the sample of rows and of the trees.
+        weight: (rows,) positive weights: the sample has rows of large weight rather than others.
 
     Raises:
         ValueError: shapes that do not fit, or a `keep` outside 1 … columns.
@@ -75,7 +79,9 @@ def screen(X: np.ndarray, y: np.ndarray, keep: int | str = "auto", always: tuple
         raise ValueError(msg)
     check_keep(keep, X.shape[1])
     rng = np.random.default_rng([seed, 3])
-    rows = np.sort(rng.choice(len(X), ROWS, replace=False)) if len(X) > ROWS else np.arange(len(X))
+    share = None if weight is None else weight / weight.max() + 1e-9  # no row is out of reach
+    share = None if share is None else share / share.sum()
+    rows = np.sort(rng.choice(len(X), ROWS, replace=False, p=share)) if len(X) > ROWS else np.arange(len(X))
     X, y = X[rows], y[rows]
     basis = polynomials(X, DEGREES)
     score, kept, r2 = np.zeros(X.shape[1]), list(always), np.nan
@@ -104,11 +110,14 @@ def check_keep(keep: int | str | None, columns: int | None = None) -> None:
     """Refuse what `keep` cannot be.
 
     Raises:
-        ValueError: neither `auto`, None nor a number of columns.
+        ValueError: neither `auto`, None nor a number of columns; more of them than there are, where that is given.
     """
     number = isinstance(keep, int | np.integer) and not isinstance(keep, bool)
     if not (keep is None or keep == "auto" or (number and keep >= 1)):
         msg = f"the number of columns to keep must be 'auto', None (all) or a whole number >= 1, got {keep!r}"
+        raise ValueError(msg)
+    if number and columns is not None and keep > columns:
+        msg = f"a number of columns to keep up to {columns}, as many as there are, was required, got {keep}; take None to keep all"
         raise ValueError(msg)
 
 
@@ -125,8 +134,12 @@ def screened(table: Table, rows: np.ndarray, keep: int | str | None = "auto", al
     columns = len(table.names)
     if keep is None or columns <= (FROM if keep == "auto" else keep):
         return table
-    found = screen(table.X[rows], table.y[rows], keep, tuple(table.names.index(n) for n in always), seed)
+    weight = None if table.weight is None else np.asarray(table.weight, float)[rows]
+    found = screen(table.X[rows], table.y[rows], keep, tuple(table.names.index(n) for n in always), seed, weight)
     kept = np.sort(found.kept)
+    if (dims := dimension.of_table(table)) is not None:  # the screen knows no units: the kept columns may not make the target's
+        added = dimension.completed(kept.tolist(), np.argsort(-found.score, kind="stable").tolist(), *dims)
+        kept = np.union1d(kept, np.array(added, np.int64))
     if len(kept) == columns:
         return table
     names = tuple(table.names[j] for j in kept)

@@ -16,6 +16,7 @@ from symnum.problem.surrogate import Surrogate, fit_surrogate, one_signed, trimm
 
 Array = np.ndarray
 FEWEST_ROWS, MOST_REDUCTIONS, CHECK_ROWS = 20, 6, 200
+MOST_COLUMNS = 50  # more are not looked at: derivatives by so many are not known
 NOISY, NOISY_ROWS = 0.02, 500  # from this error on more rows are looked at: noise is only ever averaged out
 
 
@@ -57,7 +58,7 @@ def find_structure(X: Array, y: Array, names: tuple[str, ...], seed: int = 0, de
         deadline: `time.monotonic()` at which to stop looking; what was found by then is returned.
 
     Returns:
-        the structure; empty for fewer than 20 rows, for magnitudes beyond 1e60, and where no surrogate predicts.
+        the structure; empty for fewer than 20 rows, for more than 50 columns, for magnitudes beyond 1e60, and where no surrogate predicts.
 
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(1, 5, (200, 3))
@@ -68,7 +69,9 @@ def find_structure(X: Array, y: Array, names: tuple[str, ...], seed: int = 0, de
     X, y = np.asarray(X, float), np.asarray(y, float)
     varies = [i for i in range(X.shape[1]) if np.ptp(X[:, i]) > 1e-12 * np.abs(X[:, i]).max()]
     constant = tuple(n for i, n in enumerate(names) if i not in varies)
-    if len(y) < FEWEST_ROWS or not varies or max(np.abs(X).max(), np.abs(y).max()) > 1e60 or np.abs(y).max() < 1e-60:
+    if len(y) < FEWEST_ROWS or not 0 < len(varies) <= MOST_COLUMNS:
+        return Structure(irrelevant=constant)
+    if max(np.abs(X).max(), np.abs(y).max()) > 1e60 or np.abs(y).max() < 1e-60:
         return Structure(irrelevant=constant)
     # matrices of a few hundred rows: more threads only get in each other's way
     with threadpool_limits(1), np.errstate(all="ignore"):  # what is not finite is left out where it arises
@@ -120,7 +123,7 @@ class _Search:
         for _ in range(3):
             fresh: list[_Checked] = []
             for base, names, surrogate in level:
-                for _, step in sorted(proposals(View.of(names, surrogate)), key=lambda p: p[0])[:12]:
+                for _, step in self.suggested(names, surrogate):
                     whole = compose(base.reduction, step) if base else step
                     leaves, heavy = self.leaves(whole), weight(whole)
                     if self.late() or any(np.abs(leaves - other).max() < 1e-3 and heavy >= w for other, w in seen):
@@ -142,6 +145,15 @@ class _Search:
         gone = tuple(n for n in self.names if n not in used)
         noise = min([self.full.error, *(c.error for c in best)])
         return Structure(tuple(c.reduction for c in best[:MOST_REDUCTIONS]), self.partitions(), noise, constant + gone)
+
+    def suggested(self, names: tuple[str, ...], surrogate: Surrogate) -> list[tuple[float, Reduction]]:
+        """The likeliest reductions, of those that are found in time."""
+        found = []
+        for proposal in proposals(View.of(names, surrogate)):
+            found.append(proposal)
+            if self.late():
+                break
+        return sorted(found, key=lambda p: p[0])[:12]
 
     def leaves(self, reduction: Reduction) -> Array:
         """The spaces that the gradients of the columns span at a few rows, as projectors: equal ones tell the same rows apart."""

@@ -10,7 +10,7 @@ risen to the threshold of the F test (Bates & Watts 1988, §6.1, doi:10.1002/978
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,7 +138,7 @@ class Fitted:
             return self.problem.sigma
         if self._squares:
             return float(np.sqrt(np.dot(self.weight, self.residual**2) / self.freedom) * self.problem.sigma_unit)
-        return float(NORMAL * np.median(np.abs(self.residual)) * np.sqrt(self.rows.n / self.freedom) * self.scale)
+        return float(NORMAL * np.median(np.abs(np.sqrt(self.weight) * self.residual)) * np.sqrt(self.rows.n / self.freedom) * self.scale)
 
     @cached_property
     def _whitened(self) -> np.ndarray:
@@ -251,12 +251,18 @@ class _Profile:
         if not np.isfinite(step):
             return side * np.inf
         self.warm = self.batch
-        inner, outer = best, best + side * step
+
+        @cache  # the refit starts where the last one ended: asked twice, it might answer differently
+        def excess(errors: float) -> float:
+            return self._excess(i, best + side * errors * step)
+
+        if excess(0.0) >= 0:
+            return best
+        low, high = 0.0, 1.0
         for _ in range(WIDEST):
-            if self._excess(i, outer) > 0:
-                return float(brentq(lambda c: self._excess(i, c), inner, outer, rtol=1e-6))
-            step *= 2
-            inner, outer = outer, best + side * step
+            if excess(high) > 0:
+                return best + side * step * float(brentq(excess, low, high, xtol=1e-4, rtol=1e-6))
+            low, high = high, 2 * high
         return side * np.inf
 
     def _excess(self, i: int, value: float) -> float:

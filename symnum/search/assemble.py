@@ -1,6 +1,7 @@
 """Formulas from what look-ups return: linear combinations and products written shortly, and regrouped where they are exact."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -10,6 +11,7 @@ from symnum.problem.reduction import HOLE, monomial
 
 EQUAL = 1e-6  # relative difference below which two coefficients are one
 RATIONAL = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32)  # denominators of the ratios of coefficients that regrouping tries
+WORDIEST = 80  # tokens beyond which factoring takes too long
 LARGEST = 1000  # numerators beyond are no small rational
 
 
@@ -37,7 +39,7 @@ def regrouped(coefficients: Sequence[float], terms: Sequence[Expr | None]) -> It
     """Shorter forms of an exact combination: coefficients as ratios of integers, then factored and collected by sympy."""
     lead = coefficients[0]
     ratios = [_small_rational(c / lead) for c in coefficients]
-    if len(terms) < 2 or len(terms) > 30 or any(r is None for r in ratios):
+    if len(terms) < 2 or sum(len(t.tokens) for t in terms if t is not None) > WORDIEST or any(r is None for r in ratios):
         return
     import sympy as sp
 
@@ -94,12 +96,29 @@ def in_operators(expr: Expr) -> Expr:
     """
     def branch(op, arguments):
         exponent = _number(arguments[1]) if op.name == "power" else None
-        if not exponent:
+        if not exponent or not math.isfinite(exponent):
             return Expr.apply(op, *arguments)
-        of = monomial({HOLE: Fraction(exponent).limit_denominator(12)})
+        p = Fraction(exponent).limit_denominator(12)
+        if abs(float(p) - exponent) > 1e-9 * abs(exponent):
+            return Expr.apply(op, *arguments)
+        of = monomial({HOLE: p})
         return of.substitute({HOLE: arguments[0]})
 
     return expr.fold(lambda token: Expr((float(token),)) if isinstance(token, int) else Expr((token,)), branch)
+
+
+PLAIN = {"square": lambda a: a * a, "cube": lambda a: a * a * a, "inv": lambda a: Expr.const(1.0) / a}
+
+
+def spelled(forms: Iterable[Expr]) -> list[Expr]:
+    """Every form as it is and by + - * / alone, for grammars that have no square, cube or inverse; each once.
+
+    >>> [str(e) for e in spelled([Expr.parse("inv(x) + square(y)")])]
+    ['inv(x) + square(y)', '1.0/x + y*y']
+    """
+    found = list(forms)
+    plain = [e.fold(lambda t: Expr((t,)), lambda op, a: PLAIN[op.name](*a) if op.name in PLAIN else Expr.apply(op, *a)) for e in found]
+    return list(dict.fromkeys([*found, *plain]))
 
 
 def _number(expr: Expr) -> float | None:

@@ -57,6 +57,15 @@ class Context:
         views = [v for v in views if typing is None or typing.through(v) is not None]
         return cls(problem, rules, evaluator, max_complexity, scaled, tuple(views), typing)
 
+    @property
+    def task(self) -> tuple:
+        """What a memo belongs to: the problem and the rules."""
+        return self.problem, self.rules
+
+    def same(self, task: tuple) -> bool:
+        """Whether a memo of `task` is of use here."""
+        return len(task) == 2 and task[0] is self.problem and task[1] is self.rules
+
     def admissible(self, batch: Batch) -> np.ndarray:
         """Complexity (P,) of whole formulas; -1 where one is not in the grammar, too large, or not of the target's dimension."""
         complexity = self._within(batch)

@@ -52,7 +52,7 @@ class Enumeration:
 
     def __init__(self, most: int = 400_000, starts: int = 3):
         self.most, self.starts = most, starts
-        self._context: Context | None = None
+        self._of: tuple = ()
         self._stream: Iterator[tuple[Batch, int, int]] = iter(())
         self._consumed = 0
 
@@ -64,8 +64,8 @@ class Enumeration:
 
     def prepare(self, context: Context, state: Cursor, hurry: Callable[[], bool]) -> bool:
         """Build again what the cursor's run had built; False where `hurry()` cut it short: the next call goes on from there."""
-        if self._context is not context or self._consumed > state.chunks:
-            self._context, self._stream, self._consumed = context, self._chunks(context), 0
+        if not context.same(self._of) or self._consumed > state.chunks:
+            self._of, self._stream, self._consumed = context.task, self._chunks(context), 0
         while self._consumed < state.chunks:
             if hurry():
                 return False

@@ -31,6 +31,7 @@ class Candidate:
         holdout: loss on the rows held out, or None where none were.
         reading: the formula simplified for reading, with its fitted constants, or None.
         description: nats to describe formula, constants and data (`symnum.problem.description`), or None while it is searched.
+        nats: -log likelihood of the data up to a constant; None where that is n/2 log loss, or while it is searched.
         validation: mean loss on rows that the constants were not fitted to, and its standard error, or None.
     """
 
@@ -42,6 +43,7 @@ class Candidate:
     reading: Expr | None = None
     description: float | None = None
     validation: tuple[float, float] | None = None
+    nats: float | None = None
 
     @property
     def best(self) -> Expr:
@@ -109,11 +111,12 @@ class Front:
         Args:
             selection: how.
 
-                `best`: shortest description, (n - k)/2 log loss + tokens log 12 + k/2 log n nats with k fitted constants
-                    (Rissanen 1978, doi:10.1016/0005-1098(78)90005-5); among few rows the highest score of what is about as short.
+                `best`: shortest description, (n - k)/2 log loss + tokens log 12 + k/2 log n nats with k fitted constants, or the
+                    candidates' own nats in the place of the first term (Rissanen 1978, doi:10.1016/0005-1098(78)90005-5);
+                    among few rows the highest score of what is about as short.
                 `mdl`: shortest description with every constant at the precision that the data give it
                     (`symnum.problem.description`; as `best` counts while a search runs).
-                `aic`, `bic`: least n log loss + 2 k n/(n - k - 1) or + k log n, the noise's size being one of the k
+                `aic`, `bic`: least n log loss, or twice the nats, + 2 k n/(n - k - 1) or + k log n, the noise's size being one of the k
                     (Hurvich & Tsai 1989, doi:10.1093/biomet/76.2.297; Schwarz 1978).
                 `validation`: the simplest within one standard error of the least loss on rows that the constants were not
                     fitted to (Breiman et al. 1984, §3.4.3); as `bic` where no such loss is known.
@@ -132,6 +135,7 @@ class Front:
             raise ValueError(msg)
         losses = [max(c.loss, self.floor, 1e-300) for c in self.candidates]
         scores, last = self.scores, range(len(losses))
+        known = None not in (c.nats for c in self.candidates)
         if selection == "accuracy":
             return losses.index(min(losses))
         if selection == "score":
@@ -145,16 +149,18 @@ class Front:
             price = [2 * k * rows / (rows - k - 1) if rows > k + 1 else math.inf for k in free]
             if selection != "aic":
                 price = [k * math.log(rows) for k in free]
-            return min(last, key=lambda i: rows * math.log(losses[i]) + price[i])
+            misfit = [2 * c.nats if known else rows * math.log(loss) for c, loss in zip(self.candidates, losses, strict=True)]
+            return min(last, key=lambda i: misfit[i] + price[i])
         described = [c.description for c in self.candidates]
         if selection == "mdl" and None not in described:
             return described.index(min(described))
-        lengths = [_description(c, max(loss, self.resolution), rows) for c, loss in zip(self.candidates, losses, strict=True)]
+        lengths = [_description(c, max(loss, self.resolution), rows, known) for c, loss in zip(self.candidates, losses, strict=True)]
         alike = min(lengths) + (SIMILAR * min(1.0, (FEW / rows) ** 2) if selection == "best" else 0.0)
         return max((i for i in last if lengths[i] <= alike), key=lambda i: scores[i])
 
 
-def _description(c: Candidate, loss: float, n: int) -> float:
+def _description(c: Candidate, loss: float, n: int, known: bool) -> float:
     """Nats to describe the formula and the data by it; (n - k)/2 is what constants and noise level leave when integrated out."""
     k = len(c.expr.constants)
-    return max(n - k, 0) / 2 * math.log(loss) + len(c.expr.tokens) * SYMBOL + k / 2 * math.log(n)
+    misfit = c.nats if known else max(n - k, 0) / 2 * math.log(loss)
+    return misfit + len(c.expr.tokens) * SYMBOL + k / 2 * math.log(n)

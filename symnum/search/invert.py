@@ -24,8 +24,9 @@ from symnum.language.batch import Batch
 from symnum.language.expr import Expr
 from symnum.language.ops import by_code
 from symnum.problem.reduction import monomial
+from symnum.problem.regression import RegressionProblem
 from symnum.search import lookup
-from symnum.search.assemble import combination, regrouped
+from symnum.search.assemble import combination, regrouped, spelled
 from symnum.search.base import Context
 from symnum.search.library import CONSTANTS, Library
 from symnum.search.target import Target, invertible, views
@@ -34,6 +35,7 @@ ROWS, WIDE = 64, 400  # rows of the library; rows of least squares on dictionari
 KEEP = 3  # hits per complexity and look-up
 EXACT = 1e-20  # relative loss of what is exact in float64
 SIZES = ((100, 1_000), (1_000, 30_000), (5_000, 200_000))  # entries paired with each other, entries of the library
+MOST_SLOTS = 64  # nonterminals that the library tells apart
 WORK = 0.1  # seconds, about, of work per `ask`
 PER_COLUMN = 40  # … per column at most: more functions of few columns have everything smooth in their span
 FACTORS = 100  # simple functions that are divided out
@@ -79,7 +81,8 @@ class Inversion:
 
     def __init__(self, work: float = WORK):
         self.work = work
-        self._tasks: Iterator[Task] | None = None
+        self._of: tuple = ()
+        self._tasks: Iterator[Task] = iter(())
         self._done = 0
 
     def views(self, context: Context) -> tuple[str, ...]:
@@ -89,10 +92,10 @@ class Inversion:
         return Tasks()
 
     def ask(self, context: Context, state: Tasks, n: int, rng: np.random.Generator) -> tuple[Tasks, Batch]:
-        if state.finished:
-            return state, Batch.empty(context.rules.names)
-        if self._tasks is None or self._done != state.done:
-            self._tasks, self._done = Desk(context).tasks(), 0
+        if state.finished or not _applicable(context):
+            return replace(state, finished=True), Batch.empty(context.rules.names)
+        if not context.same(self._of) or self._done != state.done:
+            self._of, self._tasks, self._done = context.task, Desk(context).tasks(), 0
             while self._done < state.done and next(self._tasks, None) is not None:
                 self._done += 1
         found: list[Expr] = []
@@ -107,7 +110,7 @@ class Inversion:
             self._done += 1
         state = replace(state, done=self._done)
         names = context.rules.names
-        batch = Batch.pack(list(dict.fromkeys(found)), names)
+        batch = Batch.pack(spelled(found), names)
         return state, batch.take(context.admissible(batch) > 0)
 
     def tell(self, context: Context, state: Tasks, batch: Batch, loss: np.ndarray, rng: np.random.Generator) -> Tasks:
@@ -115,6 +118,13 @@ class Inversion:
 
     def welcome(self, context: Context, state: Tasks, migrants: Batch, blocks: Batch | None = None) -> Tasks:
         return state
+
+
+def _applicable(context: Context) -> bool:
+    """Whether the task is a table under squared errors (what is linear there is not under other losses) and the grammar is not huge."""
+    problem = context.problem
+    squares = isinstance(problem, RegressionProblem) and problem.loss.kind == MSE and problem.loss.function is None
+    return squares and len(context.rules.least_of) <= MOST_SLOTS
 
 
 class Desk:
@@ -138,13 +148,13 @@ class Desk:
         self._sets: dict[int, np.ndarray] = {}
 
     # the list of tasks --------------------------------------------------------------------------------------------------
-    def tasks(self) -> Iterator["Task"]:
+    def tasks(self) -> Iterator[Task]:
         """The work, cheap and likely parts first."""
         y = self.target.T
-        if getattr(getattr(self.context.problem, "loss", None), "kind", MSE) != MSE or np.ptp(y) <= 1e-12 * np.abs(y).max():
-            return  # what is linear under squares is not under other losses
+        if np.ptp(y) <= 1e-12 * np.abs(y).max():
+            return
         targets = list(views(self.target, self.operators))
-        near = targets[: 1 + len(self.operators)]
+        near = [t for t in targets if len(t.steps) <= 1]
         yield Task(0.02, self.exponential, ())
         for t in targets:
             yield Task(0.001, self.power_law, (t,))
@@ -162,7 +172,7 @@ class Desk:
             yield Task(0.02, self.sums, (t, "monomials", MULTIPLIERS[2]))
             yield Task(0.02, self.sums, (t, "functions", MULTIPLIERS[2]))
             yield Task(0.03, self.quotients, (t, 1))
-        for t in targets[len(near) :]:
+        for t in (t for t in targets if len(t.steps) > 1):
             yield Task(0.03, self.pairs, (t, 1))
             yield Task(0.03, self.products, (t, 1))
             yield Task(0.03, self.quotients, (t, 1))
@@ -237,8 +247,6 @@ class Desk:
             if len(terms) + len(more) > most:
                 break
             terms += more
-        scale = np.abs(self.wide_X).max(axis=0)
-        scale[scale == 0] = 1.0
         values = np.array([np.prod(self.wide_X[:, list(m)], axis=1) if m else np.ones(len(self.wide_X)) for m in terms])
         exprs = [monomial({self.names[j]: m.count(j) for j in set(m)}) if m else None for m in terms]
         return exprs, values
@@ -254,7 +262,7 @@ class Desk:
         for k in np.flatnonzero(outside < EXACT)[:3]:
             hit = span.terms(targets[k], EXACT)
             if hit is None or len(hit[0]) > LONGEST:
-                break
+                continue
             m = multipliers[k]
             for form in self._forms(hit[1].tolist(), [terms[i] for i in hit[0]]):
                 found.append(t.wrap(form if m is None else _over(form, m)))
@@ -316,8 +324,8 @@ class Desk:
             bottom = [(1.0, terms[lead - n])] + [(-c, terms[i - n]) for i, c in zip(index, coefficients, strict=True) if i >= n]
             if not top:
                 continue
-            for above in self._forms(*zip(*top, strict=True)):
-                for below in self._forms(*zip(*bottom, strict=True)):
+            for above in self._forms(*zip(*top, strict=True))[:3]:
+                for below in self._forms(*zip(*bottom, strict=True))[:3]:
                     found.append(t.wrap(above / below if below.variables else above))
         return found
 
@@ -419,7 +427,7 @@ class Desk:
         if size not in self._libraries:
             constants = CONSTANTS if self.X.shape[1] > 2 else (*CONSTANTS, *TURNS)
             self._libraries[size] = Library(self.context.rules, self.X, SIZES[size][1], constants=constants)
-            self._libraries[size].grow_to(self.context.max_complexity)
+            self._libraries[size].grow_to(self.context.max_complexity, self.context.deadline)
         return self._libraries[size]
 
     def _entries(self, size: int, most: int | None = None) -> tuple[Library, np.ndarray]:

@@ -21,8 +21,8 @@ from symnum.language.ops import CONST, FIRST_OP, NUMBER, OPS, VAR, by_code, comp
 from symnum.language.rules import SLOT, Rules
 
 CONSTANTS = (1.0, 2.0)  # what a free constant stands for, unless told otherwise
-HUGE, TINY = 1e15, 1e-15  # values beyond are not told apart from overflow and from zero
-HASHED = 16  # rows that the signature looks at
+CANCELLED = 1e-13  # a difference so small against its operands is rounding
+HUGE, TINY = 1e60, 1e-60  # values beyond are not told apart from overflow and from zero
 CHUNK = 50_000  # pairs of a composite production evaluated at once
 ADD, SUB, MUL, DIV = (OPS[name].code for name in ("add", "sub", "mul", "div"))
 
@@ -106,7 +106,7 @@ class Library:
             elif code == VAR:
                 out.append(self.rules.names[arg])
             elif code == CONST:
-                out.append(float(self._number[i]))
+                out.append(float(self._number[i]) if len(self._templates[r]) == 1 else float(value))
             elif code == NUMBER:
                 out.append(int(value) if float(value).is_integer() else float(value))
             else:
@@ -141,9 +141,9 @@ class Library:
 
     def _arithmetic(self, op: int, group: list[int], left: int, by_level: list, level: int, deadline: float | None) -> bool:
         """Every `a op b` of the level, in the compiled loop."""
-        swap = bool(commutative()[op])
         slots = np.array([self._slots(r) for r in group], np.uint64)
         fills = np.array([self._fill_of[self.rules.lhs[r]] for r in group], np.uint64)
+        swap = bool(commutative()[op]) and bool((slots[:, 0] == slots[:, 1]).all())  # poly + term is not term + poly
         for k in range(1, left):
             if swap and k > left - k:
                 break
@@ -156,7 +156,7 @@ class Library:
                     return False
         return True
 
-    def _composite(self, _: None, group: list[int], left: int, by_level: list, level: int, deadline: float | None) -> bool:
+    def _composite(self, _, group: list[int], left: int, by_level: list, level: int, deadline: float | None) -> bool:
         """A leaf, a unary operator, or a template of several tokens: evaluated by numpy."""
         r, template = group[0], self._templates[group[0]]
         width = len(self._slots(r))
@@ -172,7 +172,7 @@ class Library:
                 operands = [s[i] for s, i in zip(sides, at, strict=True)]
                 fill = self._filled(group, operands)
                 operands, fill = [o[fill > 0] for o in operands], fill[fill > 0]
-                if not self._insert(r, _evaluate(template, [self._values[o] for o in operands]), operands, fill, level):
+                if not self._insert(r, _evaluate(template, [self._values[o] for o in operands], self.X), operands, fill, level):
                     return False
                 if deadline is not None and time.monotonic() > deadline:
                     return False
@@ -194,9 +194,9 @@ class Library:
         fill = np.bitwise_or.reduce([self._fill_of[self.rules.lhs[r]] for r in group])[None]
         if len(template) == 1 and code == VAR:
             return self._insert(r, self.X[arg][None], [], fill, level) if arg in self.columns else True
-        if not any(c == CONST for c, _, _ in template):
-            return self._insert(r, np.broadcast_to(_evaluate(template, []), (1, rows)), [], fill, level)
-        for number in self.constants if len(template) == 1 else ():
+        if len(template) > 1 or code != CONST:
+            return self._insert(r, np.broadcast_to(_evaluate(template, [], self.X), (1, rows)), [], fill, level)
+        for number in self.constants:
             at = self.count
             if not self._insert(r, np.full((1, rows), number), [], fill, level):
                 return False
@@ -234,13 +234,15 @@ def _template(rules: Rules, r: int) -> list[tuple[int, int, float]]:
     return [(int(rules.code[t]), int(rules.arg[t]), float(rules.value[t])) for t in span]
 
 
-def _evaluate(template: list, operands: list[np.ndarray]) -> np.ndarray:
+def _evaluate(template: list, operands: list[np.ndarray], X: np.ndarray) -> np.ndarray:
     """A production's template on the values of its slots."""
     stack, slots = [], iter(operands)
     with np.errstate(all="ignore"):
-        for code, _, value in template:
+        for code, arg, value in template:
             if code == SLOT:
                 stack.append(next(slots))
+            elif code == VAR:
+                stack.append(X[arg])
             elif code < FIRST_OP:
                 stack.append(np.float64(value))
             else:
@@ -274,6 +276,8 @@ def pairs(op, V, bits, count, most, first, second, mirrored, group, slots, group
             elif op == SUB:
                 for k in range(rows):
                     v[k] = x[k] - y[k]
+                if abs(v[0]) <= CANCELLED * abs(x[0]) and abs(v[rows - 1]) <= CANCELLED * abs(x[rows - 1]):
+                    continue
             elif op == MUL:
                 for k in range(rows):
                     v[k] = x[k] * y[k]
@@ -309,7 +313,7 @@ def admit(V, bits, count, r, i, j, fill, fills, complexity, parts, hashes, table
     if size < TINY or (high - low <= 1e-12 * size and i >= 0):  # zero, or an operation that gives a number
         return count
     h = np.uint64(0)
-    for k in range(min(len(v), HASHED)):
+    for k in range(len(v)):
         h = mix(h ^ ((bits[count, k] + np.uint64(1 << 15)) >> np.uint64(16) if abs(v[k]) >= 1e-13 * size else np.uint64(0)))
     slot = h & np.uint64(len(table) - 1)
     while table[slot] >= 0:

@@ -6,8 +6,8 @@ squares over that of the centred target. `Hits` keeps the best few at every comp
 
     add       T = c0 + c1 a + c2 b
     scale     T = c0 + c1 a + c2 a b            (with c0 + c1 a b, a (c1 + c2 b) and c a b as special cases)
-    product   T = c a b   exactly, by hashing   (n log n: whole libraries)
-    triple    T = c0 + c1 a + c2 b + c3 c
+    products  T = c a b   exactly, by sorting centred logarithms   (n log n: whole libraries)
+    triples   T = c0 + c1 a + c2 b + c3 c
     Span      T m = a sum of entries, for thousands of multipliers m at once
 """
 
@@ -17,6 +17,7 @@ from numba import njit
 from symnum.language.batch_kernels import INNER, KERNEL
 
 STRIP = 256  # rows of the matrix of pairs that are judged at a time: fits the second-level cache
+ROUNDING = 4e-16  # what the closed forms leave of an exact hit, over 1 - r²
 COLLINEAR = 1e-7  # 1 - r² below which two columns are one
 BUCKETS = 48  # complexities told apart
 MOST_SOLVES = 40  # least-squares problems per elimination
@@ -43,7 +44,7 @@ class Hits:
 @njit(**INNER)
 def keep(loss, index, bucket, left, entry):
     """Put a hit in the place of the worst of its bucket, which stands first."""
-    loss[bucket, 0] = max(left, 0.0)
+    loss[bucket, 0] = left
     for c in range(len(entry)):
         index[bucket, 0, c] = entry[c]
     worst = 0
@@ -90,6 +91,7 @@ def _add(G, start, same, ta, tb, ca, cb, loss, index):
         for j in range(start + i + 1 if same else 0, len(tb)):
             free = 1.0 - r[j] * r[j]
             left = 1.0 - (a * a + tb[j] * tb[j] - 2.0 * a * tb[j] * r[j]) / free
+            left = max(left, ROUNDING / free)
             bucket = min(ca[start + i] + cb[j], BUCKETS - 1)
             if free > COLLINEAR and left < loss[bucket, 0]:
                 keep(loss, index, bucket, left, (start + i, j))
@@ -119,6 +121,7 @@ def _scale(P, Q, U, S, start, mean, aa, at, total, ca, cb, loss, index):
             s = S[i, j]
             gain = (u * u * bb - 2.0 * u * s * ab + s * s * v) / free
             left = 1.0 - gain / total
+            left = max(left, ROUNDING * v * bb / free)
             bucket = min(ca[start + i] + cb[j], BUCKETS - 1)
             if free > COLLINEAR * v * bb and bb > 1e-12 * U[i, j] and gain >= 0.0 and left < loss[bucket, 0]:
                 keep(loss, index, bucket, left, (start + i, j))
@@ -147,6 +150,7 @@ def _triples(G, ta, c, loss, index):
                 rest = 1.0 - p * x - q * y
                 u = ta[k] - x * ta[i] - y * ta[j]
                 left = 1.0 - base - u * u / rest
+                left = max(left, ROUNDING / (free * rest))
                 bucket = min(c[i] + c[j] + c[k], BUCKETS - 1)
                 if rest > COLLINEAR and left < loss[bucket, 0]:
                     keep(loss, index, bucket, left, (i, j, k))
@@ -210,7 +214,7 @@ class Span:
         Least squares, then backward elimination: the rows that contribute least go while the loss stays, many at a time.
         """
         A = (self.D / self.size[:, None]).T
-        total = float(np.sum((target - target.mean()) ** 2))
+        total = float(np.sum((target - target.mean()) ** 2)) or float(target @ target) or 1.0
 
         def solve(columns):
             x = np.linalg.lstsq(A[:, columns], target, rcond=1e-14)[0]

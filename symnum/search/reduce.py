@@ -25,7 +25,7 @@ from symnum.problem.regression import RegressionProblem
 from symnum.problem.structure import Partition, find_structure
 from symnum.problem.surrogate import fit_surrogate
 from symnum.problem.table import as_table
-from symnum.search.assemble import in_operators
+from symnum.search.assemble import in_operators, spelled
 from symnum.search.base import Context, Search
 from symnum.search.enumerate import Enumeration
 from symnum.search.evolve import Evolution
@@ -33,7 +33,7 @@ from symnum.search.front import Front
 from symnum.search.invert import Inversion
 from symnum.search.run import epoch
 
-DEEPEST = 3  # reductions in a row
+DEEPEST = 3  # reductions in a row, a side not counted
 WIDEST = 10  # reduced tasks in all
 ROUGH = 30.0  # times the least loss on one side: its values are a surrogate's
 MOST_SIDES, TRIED = 2, 3  # sides of separable tasks that are looked at; formulas of one that are divided out
@@ -96,6 +96,7 @@ class Structure:
     simplifies = False
 
     def __init__(self):
+        self._of: tuple = ()
         self._contexts: dict[tuple[str, ...], Context | None] = {}
         self._searches: dict[tuple[str, ...], tuple[Search, ...]] = {}
 
@@ -108,7 +109,7 @@ class Structure:
     def ask(self, context: Context, state: Parts, n: int, rng: np.random.Generator) -> tuple[Parts, Batch]:
         """One turn: look for reductions, or a round of the reduced task whose turn it is."""
         nothing = Batch.empty(context.rules.names)
-        if context.rules.grammar is None or context.rules.grammar.variables:
+        if not self._applicable(context):
             return state, nothing
         if not state.expanded and state.turn < AT_ONCE:
             return replace(state, turn=state.turn + 1), nothing
@@ -126,15 +127,25 @@ class Structure:
         deep = len(part.path) >= DEEPEST or len(inner.rules.names) == 1
         if not part.expanded and part.rounds >= PATIENCE and (part.side or not deep):
             new = self._others(context, part) if part.side else self._reduced(inner, part.path, context)
-            new = new[: max(0, WIDEST - len(state.parts))]
+            known = {p.key for p in state.parts}
+            new = tuple(p for p in new if p.key not in known)[: max(0, WIDEST - len(state.parts))]
+            if part.side:
+                self._searches.pop(part.key, None)
             parts = (*state.parts[:at], replace(part, expanded=True), *state.parts[at + 1 :], *new)
             return replace(state, parts=parts, turn=state.turn + 1), nothing
         part, found, evaluations, node_rows = self._round(inner, part, rng)
         found = [] if part.side else found  # one side is no formula for y
-        batch = Batch.pack([form for e in found for form in _composed(e, part.path)], context.rules.names)
+        batch = Batch.pack(spelled(form for e in found for form in _composed(e, part.path)), context.rules.names)
         parts = (*state.parts[:at], part, *state.parts[at + 1 :])
         spent = {"evaluations": state.evaluations + evaluations, "node_rows": state.node_rows + node_rows}
         return replace(state, parts=parts, turn=state.turn + 1, **spent), batch.take(context.admissible(batch) > 0)
+
+    def _applicable(self, context: Context) -> bool:
+        """Whether the task is a table whose columns the grammar may replace; the memos are of this task only."""
+        if not context.same(self._of):
+            self._of, self._contexts, self._searches = context.task, {}, {}
+        grammar, names = context.rules.grammar, context.rules.names
+        return isinstance(context.problem, RegressionProblem) and grammar is not None and not grammar.variables and HOLE not in names
 
     def tell(self, context: Context, state: Parts, batch: Batch, loss: np.ndarray, rng: np.random.Generator) -> Parts:
         return state
@@ -162,7 +173,10 @@ class Structure:
             states.append(e.state)
             evaluations, node_rows = evaluations + e.evaluations, node_rows + e.node_rows
         new = [c.expr for c in front if c not in part.front.candidates]
-        return replace(part, states=tuple(states), front=front, rounds=part.rounds + 1), new, evaluations, node_rows
+        part = replace(part, states=tuple(states), front=front, rounds=part.rounds + 1)
+        if part.solved and not part.side:
+            self._searches.pop(part.key, None)  # its libraries are no longer needed
+        return part, new, evaluations, node_rows
 
     def _reduced(self, context: Context, path: tuple[Reduction, ...], root: Context) -> tuple[Part, ...]:
         """The tasks that the data of `context` can be reduced to."""
@@ -175,12 +189,12 @@ class Structure:
         return (*parts, *(Part(path, side) for side in sides))
 
     def _others(self, root: Context, part: Part) -> tuple[Part, ...]:
-        """The tasks that are left when formulas for one side, the chosen one and its neighbours, are divided or subtracted out."""
+        """The tasks that are left when formulas for one side, the simplest that fit it well, are divided or subtracted out."""
         side, front, hole = part.side, part.front, Expr.var(HOLE)
         if not len(front):
             return ()
         enough = max(ROUGH * front[-1].loss, self._context(root, part).problem.resolution)
-        near = ([i for i in range(len(front)) if front[i].loss <= enough] + [len(front) - 1])[:TRIED]  # the simplest that are as good
+        near = [i for i in range(len(front)) if front[i].loss <= enough][:TRIED]  # the simplest that are as good
         columns = tuple(map(Expr.var, side.right))
         reason = f"{'factor' if side.kind == 'mul' else 'term'} of {', '.join(side.left)}"
         pairs = [(f * hole, hole / f) if side.kind == "mul" else (f + hole, hole - f) for f in (front[i].expr for i in near)]
@@ -220,7 +234,7 @@ def _reduced_context(outer: Context, reduction: Reduction) -> Context | None:
         slope = np.broadcast_to(reduction.outer.derivative(HOLE)(data | {HOLE: F}), y.shape)
         scaled = weight * slope**2
     good = np.isfinite(u).all(axis=1) & np.isfinite(F) & np.isfinite(scaled) & (scaled > 0)
-    if good.mean() < 0.99 or good.sum() < 10 or np.ptp(F[good]) <= 1e-13 * np.abs(F[good]).max():
+    if good.mean() < 0.99 or good.sum() < 10 or (np.ptp(u[good], axis=0) == 0).any() or np.ptp(F[good]) <= 1e-13 * np.abs(F[good]).max():
         return None
     return _context_of(outer, u[good], F[good], reduction.names, scaled[good] / scaled[good].mean())
 

@@ -26,7 +26,7 @@ from symnum.search.front import Candidate, Front
 
 ASKED = 1000  # shapes per batch
 LONGER, AT_LEAST = 1.5, 100_000  # evaluations spent after an exact formula is found, in search of a simpler one
-NOISY_LONGER, NOISY_AT_LEAST = 2.5, 1_000_000  # … after the choice has come to explain the data to the noise, in search of a better one
+NOISY_LONGER, NOISY_AT_LEAST = 2.5, 500_000  # … after the choice has come to explain the data to the noise, in search of a better one
 BATCHES = 2  # batches per epoch
 MIGRATION = 10  # rounds between visits of the front's formulas: seldom, so that islands stay different
 
@@ -143,7 +143,7 @@ class Run:
                 executor.submit(epoch, search, context, state, progress.front, (self.seed, progress.round + 1, i), deadline, stop, blocks)
                 for i, (search, state) in enumerate(zip(self.searches, progress.states, strict=True))
             ]
-            epochs = [job.result() for job in jobs]
+            epochs, before = [job.result() for job in jobs], progress.states
             front = progress.front
             for e in epochs:
                 front = front.merged(e.candidates)
@@ -165,13 +165,17 @@ class Run:
                 noise,
             )
             on_round(progress)
+            idle = all(e.state is s or getattr(e.state, "finished", False) for e, s in zip(epochs, before, strict=True))
+            if idle and not stop.is_set() and (deadline is None or time.monotonic() < deadline):
+                return progress, Status.FULL if progress.exact_at is None else Status.EXACT
 
     def _explained_at(self, progress: Progress, front: Front, now: tuple[float, int]) -> tuple[float, int] | None:
         """Seconds and evaluations at which the present choice came to explain the data down to the noise; None if it does not."""
         explained = getattr(self.context.problem, "explained", None)
         if explained is None or not len(front):
             return None
-        rows = self.context.problem.train.n
+        problem = self.context.problem
+        rows = getattr(problem, "rows", problem.train.n)
         choice = front[front.choose("best", rows)]
         if len(progress.front):
             last = progress.front[progress.front.choose("best", rows)]
@@ -190,8 +194,8 @@ def _ended(progress: Progress, budget: Budget, stop: threading.Event, most: int)
     if stop.is_set():
         return Status.INTERRUPTED
     if progress.exact_at is not None:  # a while longer: a simpler formula may be exact as well
-        seconds, evaluations = progress.exact_at
-        if progress.evaluations >= LONGER * evaluations + AT_LEAST:
+        simplest = progress.exhausted is not None and progress.exhausted + 1 >= progress.front[-1].complexity
+        if simplest or progress.evaluations >= LONGER * progress.exact_at[1] + AT_LEAST:
             return Status.EXACT
     elif progress.noise_at is not None and progress.evaluations >= NOISY_LONGER * progress.noise_at[1] + NOISY_AT_LEAST:
         return Status.NOISE

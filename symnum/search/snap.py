@@ -51,18 +51,19 @@ def snapped(context: Context, expr: Expr, loss: float) -> Expr | None:
 def _snap_constants(context: Context, expr: Expr, loss: float) -> Expr | None:
     """One pass over the free constants, last first."""
     tokens, best, changed = list(expr.tokens), loss, False
-    rows = context.problem.train.n
+    rows = getattr(context.problem, "train", context.problem.search).n
     for position in reversed([i for i, t in enumerate(tokens) if isinstance(t, float)]):
         for exact in near_exact(tokens[position]):
             trial = Expr((*tokens[:position], *exact, *tokens[position + 1 :]))
-            fitted, new = _refitted(context, trial)
+            fitted, new = refitted(context, trial)
             if new <= max(best * (1 + 0.5 / rows), 4 * context.problem.floor):
                 tokens, best, changed = list(fitted.tokens), max(new, best), True
                 break
     return Expr(tuple(tokens)) if changed else None
 
 
-def _refitted(context: Context, expr: Expr) -> tuple[Expr, float]:
+def refitted(context: Context, expr: Expr) -> tuple[Expr, float]:
+    """The formula with its free constants fitted anew on the training rows, and its loss."""
     score = context.problem.score(Batch.pack([expr], context.rules.names), context.evaluator, full=True, iterations=20)
     return score.batch[0], float(score.loss[0])
 

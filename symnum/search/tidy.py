@@ -10,6 +10,7 @@ from symnum.language.expr import Expr
 
 LONGEST = 80  # tokens beyond which algebra takes too long
 ASSUMING = 2  # tokens that a form must save if it holds only where columns are positive
+MOST_SIMPLIFIED = 40  # operations up to which sympy's own simplification is quick
 CLOSE = 1e-9  # relative difference of values that rounding leaves
 
 
@@ -39,7 +40,10 @@ def tidied(expr: Expr, data: dict[str, np.ndarray]) -> Expr:
         start = start.xreplace({s: known[s.name] for s in start.free_symbols})
         back = {known[n]: plain[n] for n in known}
         for form in _forms(start):
-            resolved = _signs_resolved(form, columns).xreplace(back)
+            try:
+                resolved = _signs_resolved(form, columns).xreplace(back)
+            except (ValueError, KeyError):  # a function that is no operator of the table
+                continue
             for spelled in (resolved, sp.powsimp(resolved, force=True)):  # roots joined: both exist wherever the formula does
                 try:
                     candidate = Expr.from_sympy(spelled).substitute(constants)
@@ -78,7 +82,7 @@ def _signs_resolved(form, columns: dict[str, np.ndarray]):
         inside = inner.args[0]
         symbols = sorted(inside.free_symbols, key=str)
         with np.errstate(all="ignore"):
-            values = np.asarray(sp.lambdify(symbols, inside, "numpy")(*(columns[s.name] for s in symbols)), float)
+            values = np.asarray(Expr.from_sympy(inside)({s.name: columns[s.name] for s in symbols}), float)
         if (values >= 0).all():
             form = form.xreplace({inner: inside})
         elif (values <= 0).all():
@@ -99,7 +103,8 @@ def _forms(start):
     yield factored
     yield sp.powsimp(sp.powdenest(factored))
     yield sp.cancel(together)
-    yield sp.simplify(start)
+    if sp.count_ops(start) <= MOST_SIMPLIFIED:
+        yield sp.simplify(start)
     inner = {root: sp.factor(sp.expand(root.base)) ** root.exp for root in start.atoms(sp.Pow) if not root.exp.is_integer}
     if inner:
         opened = sp.powdenest(sp.together(start.xreplace(inner)))
