@@ -1,5 +1,6 @@
 # The elementary functions: what a scientist tries first, and symnum's default.
-# A function never stands inside one of its own kind, at any depth: no sin(cos(x)), exp(exp(x)) or log(exp(x)).
+# A function never stands inside one of its own kind, at any depth: no sin(cos(x)), exp(exp(x)) or log(exp(x)); but the
+# logarithm of a `sum` with an exponential is a law of its own (saturation, entropy, radiation).
 # `wave` is what sin, cos and tan take, `growth` what exp, log, tanh and the inverse functions take, `plain` what is inside
 # both. What is rare in laws (tan, asin, acos, atan) costs more.
 expr   : expr + expr  @ 4
@@ -13,6 +14,7 @@ expr   : expr + expr  @ 4
        | sqrt(expr)
        | exp(growth)
        | log(growth)  @ 0.7
+       | log(sum)     @ 0.1
        | tanh(growth) @ 0.3
        | sin(wave)
        | cos(wave)
@@ -22,6 +24,10 @@ expr   : expr + expr  @ 4
        | atan(growth) @ 0.1 $ 3
        | CONST        @ 4
        | VAR          @ 9
+
+sum    : exp(growth) + growth
+       | exp(growth) - growth
+       | growth - exp(growth)
 
 wave   : wave + wave  @ 3
        | wave - wave  @ 1.5

@@ -92,7 +92,7 @@ def test_known_errors_weigh_rows():
 
 @pytest.mark.parametrize(("sigma", "loss", "match"), [
     (0.0, "mse", "positive number"), (np.ones(3), "mse", r"one per row \(120\), got shape \(3,\)"),
-    (-np.ones(120), "mse", "least value -1"), (np.nan, "mse", "positive"), (1.0, "mae", "needs the loss 'mse', got 'mae'"),
+    (-np.ones(120), "mse", "least value -1"), (np.nan, "mse", "positive"), (1.0, "mae", "needs the loss 'mse', or 'huber'"),
 ])
 def test_impossible_errors_are_refused(sigma, loss, match):
     with pytest.raises(ValueError, match=match):

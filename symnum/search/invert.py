@@ -40,6 +40,7 @@ WORK = 0.1  # seconds, about, of work per `ask`
 PER_COLUMN = 40  # … per column at most: more functions of few columns have everything smooth in their span
 FACTORS = 100  # simple functions that are divided out
 LONGEST = 12  # terms of a sum
+ALIKE = 0.05  # relative difference up to which noisy coefficients are tried as one
 TURNS = (math.pi, 2 * math.pi)  # constants inside functions of one or two columns: angles, frequencies, hbar
 DICTIONARY, FEW = 200, 20  # entries of a dictionary; of the one for quotients by every function of a library
 MULTIPLIERS = (1, 300, 5_000)  # simple functions that the target is multiplied with, task by task
@@ -418,6 +419,10 @@ class Desk:
         forms = [combination(coefficients, terms)]
         if kept[0] and len(terms) > 1:
             forms.append(combination(coefficients[1:], terms[1:]))
+        sizes = [abs(c) for c, term in zip(coefficients, terms, strict=True) if term is not None]
+        if not exact and len(sizes) > 1 and max(sizes) < (1 + ALIKE) * min(sizes):  # one constant instead of several
+            like = [np.sign(c) * float(np.mean(sizes)) for c, term in zip(coefficients, terms, strict=True) if term is not None]
+            forms.append(combination(like, [term for term in terms if term is not None]))
         if exact and len(terms) > 1:
             forms += regrouped(coefficients, terms)
         return [t.wrap(f) for f in forms if f.variables]
