@@ -26,7 +26,7 @@ Y = 2.5 * X[:, 0] * X[:, 1] + X[:, 2]
 NOISY = np.sin(2 * X[:, 0]) * X[:, 1] + 0.1 * RNG.normal(size=60)
 NAMES = ["größe in m", "sin", "a`b"]
 
-FAILING = {  # check of scikit-learn -> why it must fail
+FAILING = {  # check of scikit-learn -> why it may fail
     "check_sample_weight_equivalence_on_dense_data": "searches look at a sample of the rows: a row that is there twice is in other samples",
 }
 
@@ -48,8 +48,10 @@ def noisy() -> SymbolicRegressor:
 
 # the contract ---------------------------------------------------------------------------------------------------------------
 @parametrize_with_checks(
-    [SymbolicRegressor(time_limit=None, max_evaluations=2000, random_state=0, n_jobs=1)], expected_failed_checks=lambda estimator: FAILING)
+    [SymbolicRegressor(time_limit=None, max_evaluations=2000, random_state=0, n_jobs=1)])
 def test_the_contract_of_scikit_learn(estimator, check):
+    if check.func.__name__ in FAILING:  # it need not fail, but it may
+        pytest.skip(FAILING[check.func.__name__])
     with np.errstate(over="warn", divide="warn", invalid="warn"):
         check(estimator)
 

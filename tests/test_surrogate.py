@@ -88,7 +88,7 @@ def test_a_sum_of_functions_is_fitted_by_groups():
     assert right < 0.01 < 0.1 < wrong
 
 
-@pytest.mark.parametrize("d, limit", [(3, 4.0), (9, 8.0)])
+@pytest.mark.parametrize("d, limit", [(3, 30.0), (9, 60.0)])  # processor seconds; ten times what an idle machine takes
 def test_time(d, limit):
     X = np.random.default_rng(5).uniform(1, 5, (1000, d))
     started = time.process_time()

@@ -72,18 +72,23 @@ def _added(op: Op, base: Grammar) -> list[Production]:
         model = OPS[LIKE[op.name]]
         found = [p for p in base.productions if model in p.template]
         return [replace(p, template=tuple(op if s is model else s for s in p.template), weight=p.weight / 2) for p in found]
+    places = [p.lhs for p in base.productions if p.template == (VAR,)]
     if op.name == "power":
         exponents = (CONST, Integer(-4, 4))
-        return [Production(lhs, (Slot(lhs), exponent, op), 0.5) for lhs in base.nonterminals for exponent in exponents]
+        return [Production(lhs, (Slot(lhs), exponent, op), 0.5) for lhs in places for exponent in exponents]
     if op.arity == 0:
-        return [Production(lhs, (op,), 1.0) for lhs in base.nonterminals]
+        return [Production(lhs, (op,), 1.0) for lhs in places]
     if op.name in ALGEBRAIC or op.arity == 2:
-        return [Production(lhs, (*[Slot(lhs)] * op.arity, op), 0.5) for lhs in base.nonterminals]
-    return [Production(lhs, (Slot("plain"), op), 0.5) for lhs in base.nonterminals if lhs != "plain"]
+        return [Production(lhs, (*[Slot(lhs)] * op.arity, op), 0.5) for lhs in places]
+    return [Production(lhs, (Slot("plain"), op), 0.5) for lhs in places if lhs != "plain"]
 
 
 def _reachable(start: str, productions: Sequence[Production]) -> tuple[Production, ...]:
-    """The productions that derivations of the start can use."""
+    """The productions that derivations of the start can use and that come to an end."""
+    ends: set[str] = set()
+    while new := {p.lhs for p in productions if p.lhs not in ends and all(s in ends for s in p.slots)}:
+        ends |= new
+    productions = [p for p in productions if all(s in ends for s in p.slots)]
     reached, frontier = {start}, {start}
     while frontier:
         frontier = {s for p in productions if p.lhs in frontier for s in p.slots} - reached

@@ -331,7 +331,8 @@ class RegressionProblem:
         fit = fit_constants(
             batch, rows, evaluator, kind=loss.kind, parameter=loss.parameter, iterations=iterations, starts=starts, seed=self.seed
         )
-        losses = fit.loss * self.loss_scale * (self._view_scale(view) if view else 1.0)
+        with np.errstate(over="ignore"):  # a loss beyond float64 is Inf
+            losses = fit.loss * self.loss_scale * (self._view_scale(view) if view else 1.0)
         if full and self._all_rows is not rows:
             rows = self._all_rows
             losses = evaluator.loss(fit.batch, rows, loss.kind, loss.parameter) * self.loss_scale

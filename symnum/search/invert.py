@@ -5,7 +5,7 @@ library of distinct functions, look-ups find every T = c0 + c1 a + c2 b, c0 + c1
 combination at once (`symnum.search.lookup`). What they return are formulas with good constants, which are measured like
 those of any other search. The work is a fixed list of tasks, cheap ones first: the state is how many of them are done.
 
-Sources: Udrescu & Tegmark 2020, arXiv:1905.11481 (inverting, polynomial fits); Chatterjee 2025, arXiv:2404.17292 for what
+Sources: Udrescu & Tegmark 2020, arXiv:1905.11481 (inverting, polynomial fits); Kronberger et al. 2024, arXiv:2404.17292 for what
 enumerating distinct functions saves; Golub & Pereyra 1973 for linear coefficients in closed form.
 """
 
