@@ -32,7 +32,7 @@ from symnum.language.grammar import Grammar
 from symnum.language.rules import Rules, compile_rules
 from symnum.language.template import Template
 from symnum.language.typed import Typing
-from symnum.problem.base import Problem, Verdict
+from symnum.problem.base import Problem, Verdict, rows_of
 from symnum.problem.constraint import Judgement
 from symnum.problem.regression import RegressionProblem
 from symnum.problem.uncertainty import Fitted, Interval
@@ -352,8 +352,7 @@ def _is_exponent(expr: Expr, i: int) -> bool:
 
 
 def _chosen(front: Front, selection: str, problem: Problem) -> int | None:
-    rows = getattr(problem, "rows", None)  # the training rows, of which `train` may be a sample
-    return front.choose(selection, getattr(problem, "train", problem.probe).n if rows is None else rows) if len(front) else None
+    return front.choose(selection, rows_of(problem)) if len(front) else None
 
 
 def _finished(context: Context, front: Front, problem: Problem) -> Front:

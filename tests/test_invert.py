@@ -41,7 +41,7 @@ def search(c, asks):
 @pytest.mark.parametrize("law", [
     "2.7*a^2/(b*sqrt(c))",
     "0.3*a*b - 1.7*c^2 + 4.1*d",
-    "(a*b + c*d)/(a + c)",
+    "(a*b + 3*c)/(a + d)",
     "1/(0.2 + 3.1*exp(a)*b)",
     "sqrt(a^2 + 2.5*b*c)",
     "exp(0.4*a - 0.7*b*c)*d",

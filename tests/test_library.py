@@ -65,11 +65,6 @@ def test_capacity_and_deadline_stop_the_building():
     assert not late.grow_to(12, deadline=0.0)
 
 
-def test_only_the_columns_asked_for():
-    library, _, _ = built("arithmetic", 3, most=2000, columns=np.array([0, 2]))
-    assert {v for i in range(len(library)) for v in library.expr(i).variables} == {"x0", "x2"}
-
-
 def test_columns_of_zeros_and_huge_scales_are_left_out():
     names = ["z", "h", "x"]
     X = np.column_stack([np.zeros(20), np.full(20, 1e200), np.linspace(1, 2, 20)])

@@ -12,7 +12,7 @@ from symnum.language.batch import Batch
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar, GrammarError
 from symnum.language.rules import compile_rules
-from symnum.language.template import Template, category_columns, language, template_grammar
+from symnum.language.template import Template, category_columns, language
 from symnum.problem.categories import coded, indicators, read_with_categories, with_indicators
 from symnum.problem.regression import RegressionProblem
 from symnum.problem.table import DataError, as_table
@@ -23,7 +23,7 @@ RNG = np.random.default_rng(5)
 
 
 def test_a_template_is_a_grammar():
-    grammar = template_grammar("sin(f(x0)) + g(x1, `my col`)*length - 2*x0", COLUMNS, "arithmetic")
+    grammar = Template.parse("sin(f(x0)) + g(x1, `my col`)*length - 2*x0", COLUMNS, "arithmetic").grammar
     assert str(grammar).startswith("template : sin(f) + g*length - 2*x0\nf : f + f @ 4")
     assert {s for p in grammar.rules["f"] for s in p.template if isinstance(s, str)} == {"x0"}
     assert {s for p in grammar.rules["g"] for s in p.template if isinstance(s, str)} == {"x1", "my col"}
@@ -34,7 +34,7 @@ def test_a_template_is_a_grammar():
 
 def test_weights_and_nonterminals_of_a_base_are_kept():
     base = Grammar.parse("e : e + e @ 3 | sin(a) | VAR @ 6\na : CONST * VAR | VAR ^ INT(2, 3) $ 2 | length")
-    grammar = template_grammar("f(x0, x1) + g(length)", COLUMNS, base)
+    grammar = Template.parse("f(x0, x1) + g(length)", COLUMNS, base).grammar
     assert str(grammar).splitlines()[1:8] == [
         "f : f + f @ 3", "  | sin(f__a)", "  | x0 @ 3", "  | x1 @ 3", "f__a : CONST*x0 @ 0.5", "     | CONST*x1 @ 0.5",
         "     | x0^INT(2, 3) @ 0.5 $ 2"]

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "suites"))
 
 from judge import laws_among  # noqa: E402
-from systems import FITS, Worker, machine, warm_up  # noqa: E402
+from systems import FITS, Worker, begun, warm_up  # noqa: E402
 
 # problems of nine solved in each system's best of five runs on up to an hour of eight cores, and runs of 45
 PUBLISHED = {"PySR": (7, 35), "DSR": (7, 22), "Operon": (3, 9), "QLattice": (1, 5), "EQL, SR-Transformer": (0, 0)}
@@ -72,9 +72,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table of --out and stop")
     parser.add_argument("--out", type=Path, default=HERE / "result.json")
     a = parser.parse_args()
-    data = {"setting": {"seconds": a.seconds} | machine(), "runs": []}
-    if (a.resume or a.table) and a.out.exists():
-        data = json.loads(a.out.read_text(encoding="utf-8"))
+    data = begun(a)
     if not a.table:
         systems = ["symnum", *(p for p in a.peers.split(",") if p)]
         problems = [p for p in laws() if not a.only or p["name"] in a.only.split(",")]

@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE.parent / "suites"))
 
 from judge import recovered  # noqa: E402
 from problems import training_rows  # noqa: E402
-from systems import Worker, fit_symnum, machine, warm_up  # noqa: E402
+from systems import Worker, begun, fit_symnum, warm_up  # noqa: E402
 
 LAWS = ("1.8*x0*exp(-0.4*x1)", "sqrt(x0**2 + 3*x1) - x0", "x0/(x0 + x1**2) + 0.5*x1", "cos(x0*x1)/x1")
 ROWS = (10**3, 10**4, 10**5, 10**6)
@@ -83,9 +83,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the tables of --out and stop")
     parser.add_argument("--out", type=Path, default=HERE / "result.json")
     a = parser.parse_args()
-    data = {"setting": {"seconds": a.seconds} | machine(), "runs": []}
-    if (a.resume or a.table) and a.out.exists():
-        data = json.loads(a.out.read_text(encoding="utf-8"))
+    data = begun(a)
     if not a.table:
         sizes = [(n, 2) for n in ROWS if n <= a.most_rows] + [(ROWS[0], n) for n in COLUMNS[1:] if n <= a.most_columns]
         done = {(r["law"], r["rows"], r["columns"], r["seed"]) for r in data["runs"]}

@@ -27,7 +27,7 @@ sys.path.insert(0, str(HERE.parent / "suites"))
 
 from judge import read  # noqa: E402
 from problems import compiled  # noqa: E402
-from systems import FITS, Worker, machine, warm_up  # noqa: E402
+from systems import FITS, Worker, begun, warm_up  # noqa: E402
 
 SIZES = (10, 20, 30)
 FILES = {"airfoil": HERE / "data" / "airfoil.csv", "concrete": HERE / "data" / "concrete.csv"}
@@ -135,9 +135,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table of --out and stop")
     parser.add_argument("--out", type=Path, default=HERE / "result.json")
     a = parser.parse_args()
-    data = {"setting": {"seconds": a.seconds, "max_complexity": a.max_complexity} | machine(), "runs": []}
-    if (a.resume or a.table) and a.out.exists():
-        data = json.loads(a.out.read_text(encoding="utf-8"))
+    data = begun(a, max_complexity=a.max_complexity)
     if not a.table:
         sets = []
         for name in a.sets.split(","):

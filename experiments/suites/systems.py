@@ -6,6 +6,7 @@ x0, x1, …; `Worker` runs such functions in a process of its own: warmed up bef
 Peers: `pip install pyoperon==0.6.2 gplearn==0.4.3`.
 """
 
+import json
 import os
 import platform
 import signal
@@ -17,6 +18,13 @@ from multiprocessing import get_context, parent_process
 
 import numpy as np
 import sympy as sp
+
+
+def begun(a, **setting) -> dict:
+    """{setting, runs: []} for a fresh result file, or with --resume or --table what `a.out` holds."""
+    if (a.resume or a.table) and a.out.exists():
+        return json.loads(a.out.read_text(encoding="utf-8"))
+    return {"setting": {"seconds": a.seconds} | setting | machine(), "runs": []}
 
 
 class Watch:

@@ -75,6 +75,11 @@ class Rules:
     def __len__(self) -> int:
         return len(self.cost)
 
+    def template(self, r: int) -> list[tuple[int, int, float]]:
+        """(code, arg, value) of the template tokens of production r."""
+        span = slice(int(self.start[r]), int(self.start[r + 1]))
+        return list(zip(self.code[span].tolist(), self.arg[span].tolist(), self.value[span].tolist(), strict=True))
+
     def complexity(self, batch: Batch) -> np.ndarray:
         """Complexity (P,) of each expression in this grammar, -1 where it is not in it.
 

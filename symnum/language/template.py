@@ -131,19 +131,6 @@ class Template:
         return out
 
 
-def template_grammar(
-    text: str, columns: Sequence[str], base: str | Grammar = "elementary", categories: Mapping[str, Sequence[str]] | None = None
-) -> Grammar:
-    """The grammar of a template; see `Template.parse`.
-
-    >>> print(template_grammar("sin(f(x0)) + 2*x1", ["x0", "x1"], Grammar.parse("e : e + e | VAR")))
-    template : sin(f) + 2*x1
-    f : f + f
-      | x0
-    """
-    return Template.parse(text, columns, base, categories).grammar
-
-
 def category_columns(text: str) -> tuple[str, ...]:
     """The columns that a template takes as categories, in order.
 

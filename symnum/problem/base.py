@@ -50,6 +50,12 @@ class Verdict:
     message: str
 
 
+def rows_of(problem: "Problem") -> int:
+    """How many rows the losses of finished formulas are means of."""
+    rows = getattr(problem, "rows", None)
+    return getattr(problem, "train", problem.search).n if rows is None else rows
+
+
 class Problem(Protocol):
     """A task. `probe` and `floor` let searches compare functions and recognise exactness; `search` are the rows they look at."""
 

@@ -44,11 +44,6 @@ class Noise:
     error: float
     reliable: bool
 
-    @property
-    def upper(self) -> float:
-        """A value that sigma exceeds in one case of forty."""
-        return self.sigma + 2 * self.error
-
 
 @dataclass(frozen=True, slots=True)
 class _Trial:

@@ -30,6 +30,7 @@ from symnum.problem.residuals import explained
 from symnum.problem.screen import screened
 from symnum.problem.table import Table
 from symnum.problem.uncertainty import Fitted
+from symnum.problem.views import may_be_view, slope, through_inverse
 
 SEARCH_ROWS = 128  # rows that a search looks at, once there are more than twice as many
 FIT_ROWS = 10_000  # rows that constants on the front are fitted to; their loss is on all training rows
@@ -310,7 +311,7 @@ class RegressionProblem:
         """Names of unary operators g under which the target may be looked at: y = g(f) is searched as g⁻¹(y) = f."""
         if self.loss.kind != MSE or self.loss.function is not None:
             return ()
-        return tuple(sorted(op.name for op in operators if _may_be_view(op) and self._view_rows(op.name) is not None))
+        return tuple(sorted(op.name for op in operators if may_be_view(op) and self._view_rows(op.name) is not None))
 
     def _view_rows(self, name: str) -> Rows | None:
         """The search rows with target T = g⁻¹(y) and weights times (dg/dT)², which keeps small errors in T as large as in y."""
@@ -386,7 +387,7 @@ class RegressionProblem:
         """What the normalisation of a view's weights took out: the mean of (dg/dT)²."""
         rows = self._view_rows(view)
         total = self.search.weight[: rows.n]
-        return float(np.sum(total * _slope(OPS[view], rows.y[: rows.n], self.search.y[: rows.n]) ** 2))
+        return float(np.sum(total * slope(OPS[view], rows.y[: rows.n], self.search.y[: rows.n]) ** 2))
 
     def unscale(self, expr: Expr) -> Expr:
         """The formula in the table's own magnitudes."""
@@ -469,30 +470,13 @@ def _with_sigma(table: Table, loss: Loss, sigma) -> tuple[Table, float | None]:
     return replace(table, weight=weight * (unit / sigma) ** 2), unit
 
 
-def _may_be_view(op: Op) -> bool:
-    """Unary, invertible, differentiable, and not affine."""
-    return op.arity == 1 and bool(op.inverses and op.derivative) and op.name not in ("neg", "abs")
-
-
-def _slope(op: Op, T: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """dg/dT where y = g(T)."""
-    with np.errstate(all="ignore"):
-        return Expr.parse(op.derivative[0])(a=T, y=y)
-
-
 def _through_inverse(op: Op, rows: Rows) -> Rows | None:
-    """The rows seen through g⁻¹ (its first branch); None unless g takes every T back to y and the slopes are usable."""
-    y = rows.y[: rows.n]
-    with np.errstate(all="ignore"):
-        T = Expr.parse(op.inverses[0][0])(y=y)
-        back = Expr.apply(op, Expr.var("a"))(a=T)
-        square = _slope(op, T, y) ** 2
-        good = np.isfinite(T).all() and np.isfinite(square).all() and (square != 0).all() and np.allclose(back, y, rtol=1e-7, atol=0)
-    if not good or np.ptp(T) == 0:
+    """The rows seen through g⁻¹, or None where that loses something."""
+    seen = through_inverse(op, rows.y[: rows.n], rows.weight[: rows.n])
+    if seen is None or np.ptp(seen[0]) == 0:
         return None
     target, weight = np.zeros_like(rows.y), np.zeros_like(rows.weight)
-    target[: rows.n] = T
-    weight[: rows.n] = rows.weight[: rows.n] * square
+    target[: rows.n], weight[: rows.n] = seen
     return replace(rows, y=target, weight=weight / weight.sum())
 
 

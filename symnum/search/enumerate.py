@@ -17,7 +17,7 @@ import numpy as np
 from symnum.language.batch import Batch, commutative
 from symnum.language.batch_kernels import mix
 from symnum.language.ops import CONST
-from symnum.language.rules import NEVER, SLOT, Rules
+from symnum.language.rules import NEVER, SLOT
 from symnum.language.typed import BAD, LOOSE, WILD
 from symnum.search.base import Context
 from symnum.search.vary import peel
@@ -134,7 +134,7 @@ class _Library:
         slots = len(self.rules.least_of)
         self.entries: list[dict[int, Batch]] = [{} for _ in range(slots)]
         self.known = [np.zeros(0, np.uint64) for _ in range(slots)]
-        self.templates = [_template(self.rules, r) for r in range(len(self.rules))]
+        self.templates = [self.rules.template(r) for r in range(len(self.rules))]
         self.cut = NEVER  # the least complexity at which something had too many constants
 
     @property
@@ -241,11 +241,6 @@ class _Library:
         kind, dim = typing.roots(batch)
         rounded = np.where(kind == WILD, 0, np.round(dim * (1 << 24))).astype(np.int64) * 4 + kind
         return mix.py_func(rounded.view(np.uint64))
-
-
-def _template(rules: Rules, r: int) -> list[tuple[int, int, float]]:
-    span = range(rules.start[r], rules.start[r + 1])
-    return [(int(rules.code[t]), int(rules.arg[t]), float(rules.value[t])) for t in span]
 
 
 def _commutes(template: list[tuple[int, int, float]]) -> bool:

@@ -34,7 +34,6 @@ class Library:
         rules: the compiled grammar.
         X: (R, columns) the rows, R >= 16 where the data have as many.
         most: capacity; building stops there.
-        columns: the columns that may be used; all where None.
         constants: what a free constant stands for.
 
     Attributes:
@@ -50,10 +49,9 @@ class Library:
     ['1.0', '2.0', 'x', 'y']
     """
 
-    def __init__(self, rules: Rules, X: np.ndarray, most: int = 100_000, columns: np.ndarray | None = None, constants=CONSTANTS):
+    def __init__(self, rules: Rules, X: np.ndarray, most: int = 100_000, constants=CONSTANTS):
         self.rules, self.most, self.level, self.constants = rules, most, 0, constants
         self.X = np.ascontiguousarray(X.T)
-        self.columns = np.arange(X.shape[1]) if columns is None else np.asarray(columns)
         rows = X.shape[0]
         self._values = np.empty((min(most, 1 << 14), rows))
         self._complexity, self._number = np.zeros(most, np.int32), np.zeros(most)
@@ -65,7 +63,7 @@ class Library:
         slots = len(rules.least_of)
         reach = rules.reach | np.eye(slots, dtype=bool)
         self._fill_of = np.array([sum(1 << s for s in range(slots) if reach[s, m]) for m in range(slots)], np.uint64)
-        self._templates = [_template(rules, r) for r in range(len(rules))]
+        self._templates = [rules.template(r) for r in range(len(rules))]
 
     def __len__(self) -> int:
         return self.count
@@ -193,7 +191,7 @@ class Library:
         (code, arg, _), rows = template[-1], self.X.shape[1]
         fill = np.bitwise_or.reduce([self._fill_of[self.rules.lhs[r]] for r in group])[None]
         if len(template) == 1 and code == VAR:
-            return self._insert(r, self.X[arg][None], [], fill, level) if arg in self.columns else True
+            return self._insert(r, self.X[arg][None], [], fill, level)
         if len(template) > 1 or code != CONST:
             return self._insert(r, np.broadcast_to(_evaluate(template, [], self.X), (1, rows)), [], fill, level)
         for number in self.constants:
@@ -227,11 +225,6 @@ class Library:
             grown = np.empty((min(max(wanted, 2 * len(self._values)), self.most), self._values.shape[1]))
             grown[: self.count] = self._values[: self.count]
             self._values = grown
-
-
-def _template(rules: Rules, r: int) -> list[tuple[int, int, float]]:
-    span = range(rules.start[r], rules.start[r + 1])
-    return [(int(rules.code[t]), int(rules.arg[t]), float(rules.value[t])) for t in span]
 
 
 def _evaluate(template: list, operands: list[np.ndarray], X: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ import numpy as np
 
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
+from symnum.problem.base import rows_of
 from symnum.search.base import Context, Search, measure, written_out
 from symnum.search.enumerate import Cursor
 from symnum.search.evolve import Island
@@ -174,8 +175,7 @@ class Run:
         explained = getattr(self.context.problem, "explained", None)
         if explained is None or not len(front):
             return None
-        problem = self.context.problem
-        rows = getattr(problem, "rows", problem.train.n)
+        rows = rows_of(self.context.problem)
         choice = front[front.choose("best", rows)]
         if len(progress.front):
             last = progress.front[progress.front.choose("best", rows)]

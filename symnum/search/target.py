@@ -12,6 +12,7 @@ import numpy as np
 
 from symnum.language.expr import Expr
 from symnum.language.ops import OPS, Op
+from symnum.problem.views import may_be_view, through_inverse
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,10 @@ class Target:
         """The target seen through the inverse of `op` (its first branch), or None where that loses information."""
         parts = []
         for T, weight in ((self.T, self.weight), (self.wide_T, self.wide_weight)):
-            with np.errstate(all="ignore"):
-                new = np.asarray(Expr.parse(op.inverses[0][0])(y=T), float)
-                back = np.asarray(Expr.apply(op, Expr.var("a"))(a=new), float)
-                slope = np.asarray(Expr.parse(op.derivative[0])(a=new, y=T), float) ** 2 * np.ones_like(T)
-                scaled = weight * slope
-                sound = np.isfinite(new).all() and np.isfinite(scaled).all() and (slope > 0).all()
-            if not sound or not np.allclose(back, T, rtol=1e-7, atol=0) or np.ptp(new) <= 1e-12 * np.abs(new).max():
+            seen = through_inverse(op, T, weight)
+            if seen is None or np.ptp(seen[0]) <= 1e-12 * np.abs(seen[0]).max():
                 return None
-            parts += [new, scaled / scaled.sum()]
+            parts += [seen[0], seen[1] / seen[1].sum()]
         return Target(*parts, (*self.steps, op))
 
     def divided(self, factor: Expr, values: np.ndarray, wide: np.ndarray) -> "Target | None":
@@ -79,7 +75,7 @@ def views(target: Target, operators: list[Op], depth: int = 2) -> Iterator[Targe
 
 def invertible(operators) -> list[Op]:
     """The operators that a target can be seen through: unary, invertible, differentiable, not affine; the common ones first."""
-    usable = [op for op in operators if op.arity == 1 and op.inverses and op.derivative and op.name not in ("neg", "abs")]
+    usable = [op for op in operators if may_be_view(op)]
     common = ("inv", "square", "sqrt", "exp", "log")
     return sorted(usable, key=lambda op: (common.index(op.name) if op.name in common else len(common), OPS[op.name].code))
 
