@@ -1,7 +1,7 @@
 """The layer contract: who may import whom.
 
-    language <- evaluate <- problem <- search <- report <- discovery <- estimator, cli
-    encode on language and evaluate; store and callbacks beside search
+    language <- evaluate <- problem <- search <- report <- discovery <- conjecture <- estimator, commands, cli
+    encode and numbers on language and evaluate; store and callbacks beside search
 
 An import counts wherever it stands, inside a function or under TYPE_CHECKING too. The few arrows back that are wanted are in
 `ALLOWED`, each with its reason. Run as a script it prints the offenders and exits with 1.
@@ -19,16 +19,18 @@ LOWER = {
     "language": (),
     "evaluate": ("language",),
     "problem": ("language", "evaluate"),
+    "numbers": ("language", "evaluate"),
     "encode": ("language", "evaluate"),
     "search": ("language", "evaluate", "problem", "encode", "store", "callbacks"),
     "store": ("language", "search"),
     "callbacks": ("language", "search"),
     "report": ("language", "evaluate", "problem", "search", "callbacks"),
     "discovery": ("language", "evaluate", "problem", "search", "store", "callbacks", "report"),
+    "conjecture": ("language", "evaluate", "problem", "numbers", "search", "store", "callbacks", "report", "discovery"),
     "data": ("language", "problem"),
     "testing": ("language", "evaluate", "problem"),
 }
-TOP = ("estimator", "cli", "__init__", "__main__")  # may import everything below, and each other
+TOP = ("estimator", "commands", "cli", "__init__", "__main__")  # may import everything below, and each other
 
 # (importing file, imported module) -> why this arrow back is wanted
 ALLOWED = {

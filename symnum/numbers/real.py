@@ -92,7 +92,8 @@ class Real:
     def _decimal(cls, text: str, sign: str, whole: str, fraction: str | None, exponent: str | None) -> "Real":
         fraction = fraction or ""
         if len(whole) + len(fraction) > MAX_DIGITS:
-            msg = f"at most {MAX_DIGITS} digits were required, got {len(whole) + len(fraction)}; fewer are as good: 1000 identify all that more would"
+            given = len(whole) + len(fraction)
+            msg = f"at most {MAX_DIGITS} digits were required, got {given}; a thousand identify all that more would"
             raise ValueError(msg)
         mantissa = _integer(sign + whole + fraction)
         power = int(exponent or 0) - len(fraction)
