@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from symnum.conjecture.balance import Balance as Balance
+    from symnum.conjecture.balance import balance as balance
     from symnum.discovery import Discovery as Discovery
     from symnum.discovery import discover as discover
     from symnum.estimator import SymbolicRegressor as SymbolicRegressor
@@ -27,6 +29,7 @@ if "NUMBA_CACHE_DIR" not in os.environ and not any(os.access(p, os.W_OK) for p i
     os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "symnum-kernels")
 
 _HOME = {
+    "Balance": "symnum.conjecture.balance",
     "Batch": "symnum.language.batch",
     "Discovery": "symnum.discovery",
     "Expr": "symnum.language.expr",
@@ -34,6 +37,7 @@ _HOME = {
     "Op": "symnum.language.ops",
     "RegressionProblem": "symnum.problem.regression",
     "SymbolicRegressor": "symnum.estimator",
+    "balance": "symnum.conjecture.balance",
     "discover": "symnum.discovery",
     "evaluate_all": "symnum.evaluate.public",
     "regress": "symnum.estimator",

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from symnum.commands import fit, grammar
+from symnum.commands import balance, fit, grammar
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def _root(version: Version = False) -> None:
     """Find formulas in data and numbers."""
 
 
-for group in (fit, grammar):
+for group in (fit, grammar, balance):
     group.register(app)
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from math import gcd, lcm
 
-from flint import fmpq, fmpq_mat, fmpz_mat
+from flint import fmpq, fmpq_mat
 
 from symnum.numbers.nullspace import Vector, split
 
-NODES = 2000  # linear programmes solved before the best solution so far is returned without proof
+NODES = 1000  # linear programmes solved before the best solution so far is returned without proof
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def smallest(rows: Sequence[Sequence[int]], lower: Sequence[int], nodes: int = N
         root.optimise()
     except _Empty:
         return None
-    step = gcd(*(sum(b) for b in basis))  # the sum of any solution is a multiple of it
+    step = gcd(*(sum(b) for b in basis)) or 1  # the sum of any solution is a multiple of it
     best = _scaled(root, lower)
     open_nodes, solved = [root], 0
     while open_nodes:
@@ -156,20 +156,34 @@ def smallest(rows: Sequence[Sequence[int]], lower: Sequence[int], nodes: int = N
 def certificate(rows: Sequence[Sequence[int]], lower: Sequence[int]) -> Vector | None:
     """Why A x = 0, x >= lower has no solution: coprime weights y of the rows with yᵀA >= 0 and yᵀA·lower > 0; None if it has one.
 
-    The weights that use the fewest rows (the first such, in order) and are easiest to check: yᵀA x is 0 for a solution, yet positive.
+    yᵀA x is 0 for every solution of A x = 0, yet positive for every x >= lower. Of all such weights, some on one row or on two are
+    taken if there are any, else some that would not do with a row less.
 
-    >>> certificate([(1, -1), (1, -2)], (1, 1))  # CO -> CO2: carbon − oxygen is 0 in CO and, on the right, −1 in CO2
+    >>> certificate([(1, -1), (1, -2)], (1, 1))  # CO -> CO2: carbon − oxygen is 0 in CO and −1 in CO2, which is on the right
     (1, -1)
     """
-    _check(rows, lower)
-    if _farkas(rows, lower) is None:
+    if feasible(rows, lower):
         return None
-    for size in range(1, len(rows) + 1):
-        for chosen in combinations(range(len(rows)), size):
-            y = _farkas([rows[i] for i in chosen], lower)
-            if y is not None:
-                return tuple(y[chosen.index(i)] if i in chosen else 0 for i in range(len(rows)))
-    raise AssertionError  # the whole set was tried last
+    everything = range(len(rows))
+    small = chain(combinations(everything, 1), combinations(everything, 2))
+    chosen = next((c for c in small if _farkas([rows[i] for i in c], lower)), None)
+    if chosen is None:
+        chosen = tuple(everything)
+        for i in everything:
+            fewer = tuple(j for j in chosen if j != i)
+            chosen = fewer if _farkas([rows[j] for j in fewer], lower) else chosen
+    weights = dict(zip(chosen, _farkas([rows[i] for i in chosen], lower) or (), strict=True))
+    return tuple(weights.get(i, 0) for i in everything)
+
+
+def feasible(rows: Sequence[Sequence[int]], lower: Sequence[int]) -> bool:
+    """Whether A x = 0 has an integer solution x >= lower (all lower >= 0): one linear programme, as multiples of solutions are solutions.
+
+    >>> feasible([(1, -2)], (1, 1)), feasible([(1, 2)], (1, 1))
+    (True, False)
+    """
+    _check(rows, lower)
+    return _farkas(rows, lower) is None
 
 
 def _farkas(rows: Sequence[Sequence[int]], lower: Sequence[int]) -> Vector | None:

@@ -43,8 +43,9 @@ def split(rows: Sequence[Sequence[int]], n: int | None = None) -> tuple[list[Vec
             break
         weight *= weight
     left = [[int(a) for a in v[:n]] for v in reduced]
-    inverse = fmpz_mat(left).inv(integer=True).tolist()
-    return [tuple(v) for v in left[: n - rank]], [tuple(int(inverse[j][i]) for j in range(n)) for i in range(n - rank)]
+    inverse = fmpz_mat(left).inv()  # rational: with integer=True python-flint 0.9 loses the sign of a determinant of −1
+    functionals = [tuple(int(inverse[j, i].p) for j in range(n)) for i in range(n - rank)]
+    return [tuple(v) for v in left[: n - rank]], functionals
 
 
 def hilbert_basis(rows: Sequence[Sequence[int]], n: int | None = None, limit: int = 400) -> tuple[Vector, ...] | None:
@@ -53,7 +54,8 @@ def hilbert_basis(rows: Sequence[Sequence[int]], n: int | None = None, limit: in
     Sorted by sum, then lexicographically (larger first entries first). None where a working set grows past `limit` vectors.
 
     The lattice is projected to ever more coordinates; at each one the vectors that are >= 0 so far are completed by sums of one with
-    a positive and one with a negative new entry (R. Hemmecke, arXiv:math/0203105; L. Pottier, Proc. RTA 1991, doi:10.1007/3-540-53904-2_94).
+    a positive and one with a negative new entry (L. Pottier, Proc. RTA 1991, doi:10.1007/3-540-53904-2_94; R. Hemmecke, On the
+    computation of Hilbert bases of cones, arXiv:math/0203105).
 
     >>> hilbert_basis([(1, 0, -1, -1), (0, 2, -1, -2)])  # C + O2 -> CO + CO2
     ((1, 1, 0, 1), (2, 1, 2, 0))
