@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from symnum.conjecture.balance import Balance as Balance
     from symnum.conjecture.balance import balance as balance
+    from symnum.conjecture.census import Census as Census
+    from symnum.conjecture.census import census as census
+    from symnum.conjecture.esma import conjecture_esma as conjecture_esma
+    from symnum.conjecture.guess import guess as guess
+    from symnum.conjecture.identify import identify as identify
+    from symnum.conjecture.objects import conjecture_bounds as conjecture_bounds
+    from symnum.conjecture.pcf import conjecture_pcf as conjecture_pcf
+    from symnum.conjecture.series import conjecture_series as conjecture_series
     from symnum.discovery import Discovery as Discovery
     from symnum.discovery import discover as discover
     from symnum.estimator import SymbolicRegressor as SymbolicRegressor
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
     from symnum.language.expr import Expr as Expr
     from symnum.language.grammar import Grammar as Grammar
     from symnum.language.ops import Op as Op
+    from symnum.numbers.ledger import Ledger as Ledger
+    from symnum.numbers.pcf import PCF as PCF
     from symnum.problem.regression import RegressionProblem as RegressionProblem
 
 if "NUMBA_CACHE_DIR" not in os.environ and not any(os.access(p, os.W_OK) for p in (Path(__file__).parent, Path.home())):
@@ -31,15 +41,25 @@ if "NUMBA_CACHE_DIR" not in os.environ and not any(os.access(p, os.W_OK) for p i
 _HOME = {
     "Balance": "symnum.conjecture.balance",
     "Batch": "symnum.language.batch",
+    "Census": "symnum.conjecture.census",
     "Discovery": "symnum.discovery",
     "Expr": "symnum.language.expr",
     "Grammar": "symnum.language.grammar",
+    "Ledger": "symnum.numbers.ledger",
     "Op": "symnum.language.ops",
+    "PCF": "symnum.numbers.pcf",
     "RegressionProblem": "symnum.problem.regression",
     "SymbolicRegressor": "symnum.estimator",
     "balance": "symnum.conjecture.balance",
+    "census": "symnum.conjecture.census",
+    "conjecture_bounds": "symnum.conjecture.objects",
+    "conjecture_esma": "symnum.conjecture.esma",
+    "conjecture_pcf": "symnum.conjecture.pcf",
+    "conjecture_series": "symnum.conjecture.series",
     "discover": "symnum.discovery",
     "evaluate_all": "symnum.evaluate.public",
+    "guess": "symnum.conjecture.guess",
+    "identify": "symnum.conjecture.identify",
     "regress": "symnum.estimator",
 }
 __all__ = [*_HOME, "__version__"]

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from symnum.commands import balance, fit, grammar
+from symnum.commands import balance, census, esma, fit, grammar, guess, identify, ledger, objects, pcf, series
 
 
 def main() -> None:
@@ -37,8 +37,11 @@ def _root(version: Version = False) -> None:
     """Find formulas in data and numbers."""
 
 
-for group in (fit, grammar, balance):
+for group in (fit, grammar, identify, guess, balance):
     group.register(app)
+for group in (pcf, census, esma, series, objects, ledger):
+    group.register(conjecture_app)
+app.add_typer(conjecture_app, name="conjecture")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -55,6 +56,38 @@ def boundary(begun: Callable[[], bool] = lambda: False, interrupted: str = "inte
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def interrupted(out: Path | None) -> str:
+    """What to say when a run is interrupted."""
+    return f"interrupted; all up to the last step is kept in {out}: resume with --resume" if out else "interrupted; kept nothing: no --out"
+
+
+def check_options(latex: bool, as_json: bool, resume: bool, out: Path | None) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        ValueError: --latex with --json, or --resume without --out.
+    """
+    if latex and as_json:
+        raise ValueError("one of --latex and --json was required, got both")
+    if resume and out is None:
+        raise ValueError("--resume requires --out, the folder of the run that is to go on")
+
+
+@contextmanager
+def progress(what: str, quiet: bool) -> Iterator[Callable[[int, int, int], None] | None]:
+    """A bar on standard error that is told (done, all, found); None where it is not wanted or there is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with Progress(console=console, transient=True) as bar:
+        row = bar.add_task(what)
+        yield lambda done, total, found: bar.update(row, completed=done, total=total, description=f"{what}, {found} formulas")
 
 
 def plain(value: Any) -> Any:

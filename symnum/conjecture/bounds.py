@@ -35,6 +35,7 @@ feature : VAR
 FEATURE_COST = 6  # of the largest feature
 LARGEST_ROOT = 10**12  # roots and logarithms are taken of columns up to it: they are factored
 HULL_TERMS = 2  # with more, hulls have too many facets
+Direction = tuple[tuple[Expr, ...], tuple[int, ...]]  # terms, the target first, and their weights
 
 
 @dataclass(frozen=True)
@@ -91,21 +92,24 @@ def _times(weight: int, term: Expr | None) -> Expr:
 def features(table: ObjectTable, target: str, names: Sequence[str], grammar: Grammar | None) -> list[Expr]:
     """The formulas that bounds are sums of: the invariants, then the compound ones of a grammar over them.
 
-    Two that are affine functions of each other on all rows count once, and none may be undefined where a divisor is not positive:
-    an inequality could not be multiplied by it.
+    Two that are affine functions of each other on all rows count once, and divisors are positive on all rows: an inequality could not
+    be multiplied by them otherwise.
     """
     found = [Expr.var(n) for n in names if n != target]
     if grammar is None:
         return found
-    seen = {_shape(table.column(e)) for e in found} | {_shape(table.column(Expr.var(target)))}
-    for cost in range(2, FEATURE_COST + 1):
-        for expr in sorted({e.canonical() for e in grammar.enumerate([e.variables[0] for e in found if len(e.tokens) == 1], cost)}, key=str):
-            if not expr.variables or not _is_safe(table, expr):
-                continue
-            shape = _shape(table.column(expr))
-            if shape and shape not in seen:
-                seen.add(shape)
-                found.append(expr)
+    plain = [e.variables[0] for e in found]
+    shapes = {_shape(table.column(e)) for e in found}
+    met: set[Expr] = set()
+    for expr in (e for cost in range(2, FEATURE_COST + 1) for e in grammar.enumerate(plain, cost)):
+        form = expr.canonical()
+        if form in met or not expr.variables or not _is_safe(table, expr):
+            continue
+        met.add(form)
+        shape = _shape(table.column(expr))
+        if shape and shape not in shapes:
+            shapes.add(shape)
+            found.append(expr)
     return found
 
 
@@ -146,12 +150,13 @@ def _shape(column: Column) -> tuple | None:
 
 
 # directions --------------------------------------------------------------------------------------------------------------
-def inequalities(
+def directions(
     table: ObjectTable, target: str, terms: Sequence[Expr], rows: np.ndarray, max_terms: int, max_height: int, kind: str = "both"
-) -> Iterator[Inequality]:
-    """Upper and lower bounds on the target by sums of up to `max_terms` of the terms, each true on the given rows.
+) -> Iterator[Direction]:
+    """Directions of upper and lower bounds on the target, on the given rows, by sums of up to `max_terms` of the terms.
 
-    At most one term of a bound is compound, and the invariants in it, counted with repetition, are at most `max_terms`.
+    At most one term of a bound is compound, and the invariants in it, counted with repetition, are at most `max_terms`. A target that is
+    constant on the rows is bounded by that constant.
 
     Args:
         rows: which rows must comply (rows,), bool.
@@ -164,14 +169,16 @@ def inequalities(
     if not columns[goal].defined[rows].all():
         return
     y = columns[goal].floats()[rows]
+    if np.ptp(y) == 0:
+        yield from (((goal,), (turn,)) for turn in (-1, 1) if kind != ("lower" if turn < 0 else "upper"))
+        return
     values = {e: columns[e].floats()[rows] for e in usable}
     usable = [e for e in usable if np.isfinite(values[e]).all() and np.ptp(values[e]) > 0]
     for chosen in _choices(usable, max_terms):
         points = np.column_stack([*(values[e] for e in chosen), y])
-        for weights in _directions(points, max_height, kind):
-            made = _exact(goal, chosen, weights, [columns[goal], *(columns[e] for e in chosen)], rows)
-            if made is not None:
-                yield made
+        for weights in _weights(points, max_height, kind):
+            if all(weights):
+                yield (goal, *chosen), weights
 
 
 def _choices(terms: Sequence[Expr], max_terms: int) -> Iterator[tuple[Expr, ...]]:
@@ -187,7 +194,7 @@ def _choices(terms: Sequence[Expr], max_terms: int) -> Iterator[tuple[Expr, ...]
                 yield from ((e, *others) for others in combinations(plain, k))
 
 
-def _directions(points: np.ndarray, max_height: int, kind: str) -> Iterator[tuple[int, ...]]:
+def _weights(points: np.ndarray, max_height: int, kind: str) -> Iterator[tuple[int, ...]]:
     """Weights (of the target, then of the terms) of candidate bounds on the last coordinate of the points (rows, terms + 1)."""
     center, distinct = points.mean(0), np.unique(points, axis=0)
     scale = abs(points).max(0)
@@ -241,7 +248,7 @@ def _rounded(slopes: np.ndarray, upper: np.ndarray, points: np.ndarray, max_heig
         fits = ~done & (abs(slopes * d - whole) < 1e-7 * d).all(1)
         done |= fits
         for i in np.flatnonzero(fits & (abs(whole) <= max_height).all(1)):
-            found.setdefault((-d if upper[i] else d, *(int(w) if upper[i] else -int(w) for w in whole[i])))
+            found.setdefault(_turned(upper[i], d, whole[i]))
     for side in (True, False):
         here = np.flatnonzero(upper == side)
         if not len(here):
@@ -252,21 +259,32 @@ def _rounded(slopes: np.ndarray, upper: np.ndarray, points: np.ndarray, max_heig
         for d in (1, 2):
             whole = np.rint(best * d)
             if (abs(whole) <= max_height).all():
-                found.setdefault((-d if side else d, *(int(w) if side else -int(w) for w in whole)))
+                found.setdefault(_turned(side, d, whole))
     yield from found
 
 
-def _exact(
-    goal: Expr, terms: Sequence[Expr], weights: Sequence[int], columns: Sequence[Column], rows: np.ndarray
-) -> Inequality | None:
-    """The inequality with these weights and the least constant for which it holds on the rows; None if a term has no weight."""
-    if not all(weights):
+def _turned(upper: bool, d: int, slopes: np.ndarray) -> tuple[int, ...]:
+    """Coprime weights, the target's first, of target <= slopes/d * terms, or >=."""
+    divisor = math.gcd(d, *(int(w) for w in slopes))
+    turn = 1 if upper else -1
+    return tuple(turn * w // divisor for w in (-d, *(int(w) for w in slopes)))
+
+
+def exact(table: ObjectTable, direction: Direction, rows: np.ndarray) -> Inequality | None:
+    """The inequality in this direction with the least constant for which it holds on the rows; None if a term is undefined there.
+
+    >>> table = ObjectTable.of({"n": [1, 2, 3], "y": [1, 1, 2]})
+    >>> str(exact(table, ((Expr.var("y"), Expr.var("n")), (-2, 1)), np.ones(3, bool)).right)
+    '(n + 1)/2'
+    """
+    terms, weights = direction
+    columns = [table.column(t) for t in terms]
+    if not all(c.defined[rows].all() for c in columns):
         return None
-    form = combine(weights, columns)
-    constant = -_floor(form, rows)
+    constant = -_floor(combine(weights, columns), rows)
     scale = constant.denominator
     divisor = math.gcd(*(w * scale for w in weights), constant.numerator)
-    return Inequality((goal, *terms), tuple(w * scale // divisor for w in weights), constant.numerator // divisor)
+    return Inequality(terms, tuple(w * scale // divisor for w in weights), constant.numerator // divisor)
 
 
 def _floor(form: Column, rows: np.ndarray) -> Fraction:

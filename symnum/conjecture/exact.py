@@ -174,10 +174,10 @@ def sign(value: Number) -> int:
     >>> sign({("sqrt", 2): Fraction(1), ONE: Fraction(-14142135623730951, 10**16)})
     -1
     """
-    if not value:
-        return 0
-    if set(value) == {ONE}:
-        return 1 if value[ONE] > 0 else -1
+    value = {k: v for k, v in value.items() if v}
+    if set(value) <= {ONE}:
+        q = value.get(ONE, 0)
+        return (q > 0) - (q < 0)
     from flint import arb, ctx, fmpq
 
     bits = 64

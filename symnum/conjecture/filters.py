@@ -8,7 +8,7 @@ The Dalmatian rule is S. Fajtlowicz's ("On conjectures of Graffiti" V, 1995); th
 TxGraffiti (R. Davila 2024, arXiv:2409.19379). All comparisons are exact.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,15 +81,21 @@ def ranked(found: Iterable[Candidate]) -> list[Candidate]:
     return sorted(found, key=lambda c: (-c.touches, c.inequality.size, len(c.hypothesis), str(c.inequality.right), c.hypothesis))
 
 
-def dalmatian(found: Sequence[Candidate], limit: int | None = None) -> list[Candidate]:
-    """Those that say something new, in the given order; upper and lower bounds apart, up to `limit` of each."""
+def dalmatian(
+    found: Sequence[Candidate], limit: int | None = None, accept: Callable[[Candidate], bool] = lambda _: True
+) -> list[Candidate]:
+    """Those that say something new, in the given order; upper and lower bounds apart, up to `limit` of each.
+
+    An equality on all rows of its hypothesis counts for both. Of those that are new only the accepted ones are kept.
+    """
     kept: list[Candidate] = []
     for upper in (True, False):
         side: list[Candidate] = []
+        equal = [k for k in kept if k.is_equality]
         for c in found:
             if limit is not None and len(side) >= limit:
                 break
-            if c.inequality.is_upper == upper and best_on(c, side).any():
+            if c.inequality.is_upper == upper and best_on(c, [*equal, *side]).any() and accept(c):
                 side.append(c)
         kept += side
     return ranked(kept)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from symnum.conjecture.graphs import SmallGraph
+from symnum.conjecture.small_graph import SmallGraph, bits
 
 if TYPE_CHECKING:
     from networkx import Graph
@@ -26,7 +26,7 @@ def small_graphs() -> tuple[SmallGraph, ...]:
     """The graphs that conjectures are made from.
 
     >>> len(small_graphs()), [str(g) for g in small_graphs()[:4]]
-    (187, ['K2', 'P3', 'K3', 'P4'])
+    (207, ['K2', 'P3', 'K3', 'P4'])
     """
     return tuple(_distinct([*_series(12, 2), *_famous(12)], _atlas(6)))
 
@@ -44,14 +44,19 @@ def _distinct(named: Iterable[Named], others: Iterable[Named]) -> list[SmallGrap
     buckets: dict[tuple, list[SmallGraph]] = {}
     for name, graph in (*named, *others):
         small = SmallGraph.of(graph, name)
-        degrees = small.degrees
-        key = small.order, *sorted((d, *sorted(degrees[j] for j in range(small.order) if small.rows[i] >> j & 1))
-                                   for i, d in enumerate(degrees))
-        alike = buckets.setdefault(key, [])
+        alike = buckets.setdefault(_colours(small), [])
         if not any(networkx.is_isomorphic(small.networkx, g.networkx) for g in alike):
             alike.append(small)
     graphs = [g for alike in buckets.values() for g in alike]
     return sorted(graphs, key=lambda g: (g.order, sum(g.degrees)))
+
+
+def _colours(g: SmallGraph) -> tuple:
+    """The same for isomorphic graphs: vertices told apart by their distances and triangles, then by those of their neighbours."""
+    colours: list = [(e, sum((r & g.rows[j]).bit_count() for j in bits(r))) for e, r in zip(g.eccentricities or (), g.rows, strict=True)]
+    for _ in range(3):
+        colours = [hash((c, *sorted(hash(colours[j]) for j in bits(r)))) for c, r in zip(colours, g.rows, strict=True)]
+    return tuple(sorted(colours))
 
 
 def _series(largest: int, step: int) -> Iterator[Named]:

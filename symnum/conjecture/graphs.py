@@ -9,233 +9,22 @@ bools, never floats; `None` says that the invariant is undefined for the graph (
 number: R. Pepper (2004, thesis, University of Houston); zero forcing: AIM Minimum Rank Group (2008, doi:10.1016/j.laa.2007.10.009).
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from fractions import Fraction
-from functools import cached_property
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from networkx import Graph
+from symnum.conjecture.graph_search import (
+    chromatic_number,
+    clique_number,
+    domination_number,
+    independence,
+    independence_number,
+    independent_domination_number,
+    total_domination_number,
+    zero_forcing_number,
+)
+from symnum.conjecture.small_graph import SmallGraph, union
 
-MAX_ORDER = 20  # above it, exponential time is felt
 Value = int | Fraction | bool | None
-
-
-@dataclass(frozen=True)
-class SmallGraph:
-    """A simple undirected graph on vertices 0..n-1.
-
-    Attributes:
-        rows: bit j of row i says whether i and j are joined.
-        name: what it is called in reports.
-
-    Raises:
-        ValueError: (from `of`) no vertices, more than `MAX_ORDER`, directed, with loops or parallel edges.
-
-    >>> import networkx
-    >>> g = SmallGraph.of(networkx.path_graph(3), "P3")
-    >>> g.rows, g.degrees, str(g)
-    ((2, 5, 2), (1, 2, 1), 'P3')
-    """
-
-    rows: tuple[int, ...]
-    name: str = field(default="", compare=False)
-
-    @classmethod
-    def of(cls, graph: "Graph", name: str = "") -> "SmallGraph":
-        """The bits of a networkx graph, its vertices numbered in their order."""
-        if graph.is_directed() or graph.is_multigraph() or any(u == v for u, v in graph.edges):
-            msg = f"a simple undirected graph was required, got {graph} (directed, with parallel edges, or with loops)"
-            raise ValueError(msg)
-        if not 1 <= len(graph) <= MAX_ORDER:
-            msg = f"a graph with 1 to {MAX_ORDER} vertices was required (exact invariants take exponential time), got {len(graph)}"
-            raise ValueError(msg)
-        place = {v: i for i, v in enumerate(graph)}
-        return cls(tuple(sum(1 << place[u] for u in graph[v]) for v in graph), name or (graph.name or ""))
-
-    def __str__(self) -> str:
-        return self.name or self.graph6
-
-    @property
-    def order(self) -> int:
-        return len(self.rows)
-
-    @property
-    def all(self) -> int:
-        """All vertices, as bits."""
-        return (1 << self.order) - 1
-
-    @cached_property
-    def degrees(self) -> tuple[int, ...]:
-        """By vertex."""
-        return tuple(r.bit_count() for r in self.rows)
-
-    @cached_property
-    def networkx(self) -> "Graph":
-        import networkx
-
-        graph = networkx.Graph()
-        graph.add_nodes_from(range(self.order))
-        graph.add_edges_from(self.edges())
-        return graph
-
-    @cached_property
-    def graph6(self) -> str:
-        """B. D. McKay's compact text form."""
-        import networkx
-
-        return networkx.to_graph6_bytes(self.networkx, header=False).decode().strip()
-
-    @cached_property
-    def eccentricities(self) -> tuple[int, ...] | None:
-        """By vertex; None for a disconnected graph."""
-        found = []
-        for v in range(self.order):
-            reached, steps = 1 << v, 0
-            while reached != self.all:
-                wider = reached | _union(self.rows, reached)
-                if wider == reached:
-                    return None
-                reached, steps = wider, steps + 1
-            found.append(steps)
-        return tuple(found)
-
-    def edges(self) -> Iterator[tuple[int, int]]:
-        """Pairs (i, j), i < j."""
-        return ((i, j) for i, r in enumerate(self.rows) for j in _bits(r >> (i + 1) << (i + 1)))
-
-
-def _bits(mask: int) -> Iterator[int]:
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
-
-
-def _union(rows: Iterable[int], vertices: int) -> int:
-    """The neighbours of a set of vertices."""
-    rows, total = tuple(rows), 0
-    for v in _bits(vertices):
-        total |= rows[v]
-    return total
-
-
-# exponential time --------------------------------------------------------------------------------------------------------
-def _independence(rows: tuple[int, ...], free: int) -> int:
-    """The largest independent set in `free`: a vertex of degree at most 1 is taken, otherwise the one of highest degree is branched on."""
-    best = 0
-    while free:
-        top, most = -1, -1
-        for v in _bits(free):
-            degree = (rows[v] & free).bit_count()
-            if degree <= 1:
-                top, most = v, degree
-                break
-            if degree > most:
-                top, most = v, degree
-        if most <= 1:
-            best, free = best + 1, free & ~(rows[top] | 1 << top)
-        else:
-            without = free & ~(1 << top)
-            return best + max(1 + _independence(rows, without & ~rows[top]), _independence(rows, without))
-    return best
-
-
-def _complement(g: SmallGraph) -> tuple[int, ...]:
-    return tuple(g.all & ~r & ~(1 << i) for i, r in enumerate(g.rows))
-
-
-def _cover(sets: tuple[int, ...], wanted: int, allowed: int, rows: tuple[int, ...] | None, limit: int) -> int:
-    """The fewest of the `allowed` sets whose union is `wanted`, `limit` if not fewer; with `rows`, chosen ones are not joined."""
-    if not wanted:
-        return 0
-    if limit <= 1:
-        return limit
-    # the element with the fewest sets that cover it is covered by one of them
-    choices = min(([s for s in _bits(allowed) if sets[s] >> v & 1] for v in _bits(wanted)), key=len)
-    for s in sorted(choices, key=lambda s: -(sets[s] & wanted).bit_count()):
-        rest = allowed & ~(1 << s) if rows is None else allowed & ~(rows[s] | 1 << s)
-        limit = min(limit, 1 + _cover(sets, wanted & ~sets[s], rest, rows, limit - 1))
-        allowed &= ~(1 << s)
-    return limit
-
-
-def _closed(g: SmallGraph) -> tuple[int, ...]:
-    return tuple(r | 1 << i for i, r in enumerate(g.rows))
-
-
-def domination_number(g: SmallGraph) -> int:
-    """The fewest vertices such that every other one has a neighbour among them."""
-    return _cover(_closed(g), g.all, g.all, None, g.order + 1)
-
-
-def independent_domination_number(g: SmallGraph) -> int:
-    """The fewest vertices of a maximal independent set."""
-    return _cover(_closed(g), g.all, g.all, g.rows, g.order + 1)
-
-
-def total_domination_number(g: SmallGraph) -> int | None:
-    """The fewest vertices such that every vertex has a neighbour among them; undefined with isolated vertices."""
-    return _cover(g.rows, g.all, g.all, None, g.order + 1) if min(g.degrees) else None
-
-
-def chromatic_number(g: SmallGraph) -> int:
-    """The fewest colours such that joined vertices differ."""
-    colours = clique_number(g)
-    while not _colourable(g.rows, [0] * colours, sorted(range(g.order), key=lambda v: -g.degrees[v])):
-        colours += 1
-    return colours
-
-
-def _colourable(rows: tuple[int, ...], classes: list[int], left: list[int]) -> bool:
-    """Whether the vertices `left` fit into the colour classes; the one with the fewest open colours goes first."""
-    if not left:
-        return True
-    v = min(left, key=lambda v: sum(not rows[v] & c for c in classes))
-    rest, empty_seen = [u for u in left if u != v], False
-    for i, c in enumerate(classes):
-        if rows[v] & c or (not c and empty_seen):  # empty classes are alike
-            continue
-        empty_seen |= not c
-        classes[i] |= 1 << v
-        if _colourable(rows, classes, rest):
-            return True
-        classes[i] ^= 1 << v
-    return False
-
-
-def zero_forcing_number(g: SmallGraph) -> int:
-    """The fewest coloured vertices from which all get coloured, where a coloured one with a single uncoloured neighbour colours it."""
-    from itertools import combinations
-
-    lowest = max(min(g.degrees), 1)
-    return next(k for k in range(lowest, g.order + 1) for chosen in combinations(range(g.order), k)
-                if _forced(g.rows, sum(1 << v for v in chosen)) == g.all)
-
-
-def _forced(rows: tuple[int, ...], coloured: int) -> int:
-    active = coloured
-    while active:
-        again = 0
-        for v in _bits(active):
-            white = rows[v] & ~coloured
-            if white and not white & (white - 1):
-                coloured |= white
-                again |= white | (_union(rows, white) & coloured)
-        active = again
-    return coloured
-
-
-# polynomial time ---------------------------------------------------------------------------------------------------------
-def independence_number(g: SmallGraph) -> int:
-    """The most vertices no two of which are joined."""
-    return _independence(g.rows, g.all)
-
-
-def clique_number(g: SmallGraph) -> int:
-    """The most vertices all of which are joined."""
-    return _independence(_complement(g), g.all)
 
 
 def matching_number(g: SmallGraph) -> int:
@@ -300,7 +89,7 @@ def _components(rows: tuple[int, ...], left: int) -> int:
     count = 0
     while left:
         part = left & -left
-        while (wider := (part | _union(rows, part)) & left) != part:
+        while (wider := (part | union(rows, part)) & left) != part:
             part = wider
         left, count = left & ~part, count + 1
     return count
@@ -348,7 +137,7 @@ def wiener_index(g: SmallGraph) -> int | None:
     for v in range(g.order):
         reached, steps = 1 << v, 0
         while reached != g.all:
-            wider, steps = reached | _union(g.rows, reached), steps + 1
+            wider, steps = reached | union(g.rows, reached), steps + 1
             total += steps * (wider & ~reached).bit_count()
             reached = wider
     return total // 2
@@ -414,7 +203,7 @@ def _chordal(g: SmallGraph) -> bool:
 
 
 def _claw_free(g: SmallGraph) -> bool:
-    return all(_independence(g.rows, r) <= 2 for r in g.rows)
+    return all(independence(g.rows, r) <= 2 for r in g.rows)
 
 
 PROPERTIES: dict[str, Callable[[SmallGraph], bool]] = {

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from symnum.conjecture.exact import Column, exact_value
-from symnum.conjecture.graphs import INVARIANTS, PROPERTIES, SmallGraph, Value
+from symnum.conjecture.graphs import INVARIANTS, PROPERTIES, Value
+from symnum.conjecture.small_graph import SmallGraph
 from symnum.language.expr import Expr
 from symnum.language.grammar_check import near
 
@@ -34,29 +35,25 @@ class ObjectTable:
 
     Attributes:
         objects: what the rows are called, one name per row.
-        invariants: by name, one int, Fraction or None (undefined there) per row; not constant.
-        properties: by name, a bool array (rows,); not constant.
-        always: the properties that hold for all rows.
+        columns: by name, one int, Fraction, bool or None (undefined there) per row.
         noun: what one row is called in statements.
-        notes: what was left out, and why.
+        left_out: what was not read, and why.
         graphs: the graphs of the rows, where they are graphs.
 
     >>> table = ObjectTable.of({"n": [1, 2, 3], "tau": [1, 2, 2], "odd": [True, False, True], "one": [1, 1, 1]}, noun="integer")
-    >>> table.row(2), table.notes
-    ({'n': 3, 'tau': 2, 'odd': True}, ('one is 1 on every row: left out',))
+    >>> list(table.invariants), list(table.properties), table.notes
+    (['n', 'tau'], ['odd'], ('one is 1 on every row: not used',))
     """
 
     objects: tuple[str, ...]
-    invariants: Mapping[str, tuple[int | Fraction | None, ...]]
-    properties: Mapping[str, np.ndarray]
-    always: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[Value, ...]]
     noun: str = "object"
-    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     graphs: tuple[SmallGraph, ...] = ()
 
     @classmethod
     def of(cls, columns: Mapping[str, Sequence[Any]], objects: Sequence[str] | None = None, noun: str = "object") -> "ObjectTable":
-        """A table from exact values by name; a column of bools is a property, constant columns are left out with a note.
+        """A table from exact values by name; a column of bools is a property.
 
         Raises:
             ValueError: no rows, columns of different lengths, a name that is no text, or a value of another type.
@@ -69,24 +66,8 @@ class ObjectTable:
         if objects is not None and len(objects) != rows:
             msg = f"one name per row, {rows}, was required, got {len(objects)}"
             raise ValueError(msg)
-        table = cls(tuple(map(str, objects or range(1, rows + 1))), {}, {}, noun=noun)
-        return table._filled({name: _checked(name, values) for name, values in columns.items()})
-
-    def _filled(self, columns: Mapping[str, tuple[Value, ...]]) -> "ObjectTable":
-        invariants, properties, always, notes = {}, {}, [], []
-        for name, values in columns.items():
-            distinct = set(values)
-            truth = isinstance(values[0], bool)
-            if distinct == {True} and truth:
-                always.append(name)
-            elif len(distinct - {None}) <= 1:
-                notes.append(f"{name} is {'undefined' if distinct == {None} else _text(*(distinct - {None}))} on every row: left out"
-                             if len(distinct) == 1 else f"{name} is {_text(*(distinct - {None}))} wherever it is defined: left out")
-            elif truth:
-                properties[name] = np.array(values, bool)
-            else:
-                invariants[name] = values
-        return replace(self, invariants=invariants, properties=properties, always=tuple(always), notes=(*self.notes, *notes))
+        names = range(1, rows + 1) if objects is None else objects
+        return cls(tuple(map(str, names)), {name: _checked(name, values) for name, values in columns.items()}, noun)
 
     @classmethod
     def of_graphs(cls, graphs: Iterable[Any], invariants: Sequence[str] | None = None) -> "ObjectTable":
@@ -97,8 +78,8 @@ class ObjectTable:
 
         >>> import networkx
         >>> table = ObjectTable.of_graphs([networkx.path_graph(4), networkx.cycle_graph(5)], ["order", "independence_number", "girth"])
-        >>> table.invariants, table.always
-        ({'order': (4, 5)}, ('connected', 'nontrivial', 'cyclic_or_tree'))
+        >>> dict(table.invariants), table.always[:2]
+        ({'order': (4, 5)}, ('connected', 'nontrivial'))
         """
         small = tuple(g if isinstance(g, SmallGraph) else SmallGraph.of(g) for g in graphs)
         if not small:
@@ -110,7 +91,7 @@ class ObjectTable:
                 msg = f"an invariant among {', '.join(INVARIANTS)} was required, got {name!r}{near(name, INVARIANTS)}"
                 raise ValueError(msg)
         columns = {name: tuple(measure(name, g) for g in small) for name in (*wanted, *PROPERTIES)}
-        return cls(tuple(map(str, small)), {}, {}, noun="graph", graphs=small)._filled(columns)
+        return cls(tuple(map(str, small)), columns, "graph", graphs=small)
 
     @classmethod
     def read(cls, path: str | Path, decimals: bool = False, noun: str = "object") -> "ObjectTable":
@@ -130,28 +111,52 @@ class ObjectTable:
         """
         header, rows = _cells(Path(path))
         columns: dict[str, tuple[Value, ...]] = {}
-        objects, notes = None, []
+        objects, left_out = None, []
         for j, name in enumerate(header):
             cells = [row[j] for row in rows]
             if not any(_looks_exact(c) or c.lower() in _NO_VALUE for c in cells):
                 if objects is None:
                     objects = cells
                 else:
-                    notes.append(f"{name} is text: left out")
+                    left_out.append(f"{name} is text: not used")
                 continue
             columns[name] = tuple(_value(c, name, i, decimals) for i, c in enumerate(cells, 1))
             if len({isinstance(v, bool) for v in columns[name]}) > 1:
                 msg = f"numbers or true/false were required in column {name!r}, it has both"
                 raise ValueError(msg)
-        names = tuple(objects or (str(i) for i in range(1, len(rows) + 1)))
-        return cls(names, {}, {}, noun=noun, notes=tuple(notes))._filled(columns)
+        return cls(tuple(objects or (str(i) for i in range(1, len(rows) + 1))), columns, noun, tuple(left_out))
 
     def __len__(self) -> int:
         return len(self.objects)
 
+    @cached_property
+    def invariants(self) -> Mapping[str, tuple[int | Fraction | None, ...]]:
+        """The columns of numbers that are not constant."""
+        return {k: v for k, v in self.columns.items() if not isinstance(v[0], bool) and len(set(v) - {None}) > 1}
+
+    @cached_property
+    def properties(self) -> Mapping[str, np.ndarray]:
+        """The columns of bools that are not constant, as arrays (rows,)."""
+        return {k: np.array(v, bool) for k, v in self.columns.items() if isinstance(v[0], bool) and len(set(v)) > 1}
+
+    @property
+    def always(self) -> tuple[str, ...]:
+        """The properties that hold on every row."""
+        return tuple(k for k, v in self.columns.items() if isinstance(v[0], bool) and set(v) == {True})
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not used, and why."""
+        notes = []
+        for name, values in self.columns.items():
+            if len(set(values) - {None}) < 2 and name not in self.always:
+                value = next((str(v).lower() for v in values if v is not None), "undefined")
+                notes.append(f"{name} is {value} {'wherever it is defined' if len(set(values)) > 1 else 'on every row'}: not used")
+        return (*self.left_out, *notes)
+
     def row(self, i: int) -> dict[str, Value]:
         """The values of one object."""
-        return {k: v[i] for k, v in self.invariants.items()} | {k: bool(v[i]) for k, v in self.properties.items()}
+        return {k: v[i] for k, v in self.columns.items()}
 
     def holds(self, hypothesis: Iterable[str]) -> np.ndarray:
         """Which rows have all these properties, (rows,).
@@ -161,45 +166,37 @@ class ObjectTable:
         """
         mask = np.ones(len(self), bool)
         for name in hypothesis:
-            if name in self.always:
-                continue
-            if name not in self.properties:
-                known = (*self.properties, *self.always)
+            known = [k for k, v in self.columns.items() if isinstance(v[0], bool)]
+            if name not in known:
                 msg = f"a property among {', '.join(known) or '(the table has none)'} was required, got {name!r}{near(name, known)}"
                 raise ValueError(msg)
-            mask &= self.properties[name]
+            mask &= np.array(self.columns[name], bool)
         return mask
 
     def column(self, expr: Expr) -> Column:
         """The exact values of a formula of the invariants on all rows."""
-        if expr not in self._columns:
-            wanted = expr.variables
-            rows = ({name: self.invariants[name][i] for name in wanted} for i in range(len(self)))
-            self._columns[expr] = Column.of([exact_value(expr, row) for row in rows])
-        return self._columns[expr]
+        if expr not in self._memo:
+            wanted = [(name, self.columns[name]) for name in expr.variables]
+            self._memo[expr] = Column.of([exact_value(expr, {name: v[i] for name, v in wanted}) for i in range(len(self))])
+        return self._memo[expr]
 
     @cached_property
-    def _columns(self) -> dict[Expr, Column]:
+    def _memo(self) -> dict[Expr, Column]:
         return {}
 
-    def extended(self, graphs: Iterable[SmallGraph]) -> "ObjectTable":
-        """The table of the same graphs and these."""
-        return ObjectTable.of_graphs((*self.graphs, *graphs), [n for n in INVARIANTS if n in self.measured])
-
-    @property
-    def measured(self) -> frozenset[str]:
-        """The names of all invariants that were computed, constant ones included."""
-        return frozenset(self.invariants) | {note.split(" ", 1)[0] for note in self.notes}
+    def extended(self, objects: Sequence[Any]) -> "ObjectTable":
+        """The table with these objects too: graphs for a table of graphs, otherwise mappings from the columns' names to values."""
+        if self.graphs:
+            return ObjectTable.of_graphs((*self.graphs, *objects), [n for n in self.columns if n in INVARIANTS])
+        columns = {name: (*values, *_checked(name, [o[name] for o in objects])) for name, values in self.columns.items()}
+        names = tuple(str(o.get("name", f"extra {i}")) for i, o in enumerate(objects, 1))
+        return replace(self, objects=(*self.objects, *names), columns=columns)
 
 
 @lru_cache(maxsize=200_000)
 def measure(name: str, graph: SmallGraph) -> Value:
     """An invariant or property of a graph; remembered."""
     return (INVARIANTS.get(name) or PROPERTIES[name])(graph)
-
-
-def _text(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _checked(name: str, values: Sequence[Any]) -> tuple[Value, ...]:

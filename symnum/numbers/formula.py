@@ -7,10 +7,11 @@ doi:10.1109/TC.2017.2690633). Decimal numbers in a text are exact: 0.1 is 1/10.
 
 import ast
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from types import MappingProxyType
 
 from flint import acb, arb, ctx, fmpq
 
@@ -47,12 +48,17 @@ def _twin_prime() -> arb:
     def weight(k: int) -> Fraction:
         return Fraction(-sum(_moebius(d) << (k // d) for d in range(1, k + 1) if k % d == 0), k)
 
-    # one factor (1 - 1/2^k) is taken out, so that terms fall as (2/3)^k; the prime 3 is taken out too: (2/5)^k
+    # the Euler factors of small primes are taken out and multiplied in exactly, so that terms fall as (2/101)^k
+    primes = [p for p in range(2, 101) if all(p % q for q in range(2, p))]
+
     def term(k: int) -> arb:
-        euler = (1 - arb(2) ** -k) * (1 - arb(3) ** -k)
+        euler = arb(1)
+        for p in primes:
+            euler *= 1 - arb(p) ** -k
         return (arb(k).zeta() * euler).log()
 
-    return arb(fmpq(3, 4)) * _zeta_series(weight, term, ratio=math.log2(5 / 2)).exp()
+    product = math.prod((1 - Fraction(1, (p - 1) ** 2) for p in primes[1:]), start=Fraction(1))
+    return arb(fmpq(product.numerator, product.denominator)) * _zeta_series(weight, term, ratio=math.log2(101 / 2)).exp()
 
 
 def _zeta_series(weight: Callable[[int], Fraction], term: Callable[[int], arb], ratio: float = 1.0) -> arb:
@@ -120,8 +126,12 @@ ALIASES = {"E": "e", "Catalan": "catalan", "G": "catalan", "EulerGamma": "euler"
 
 
 @lru_cache(4096)
-def parse(text: str) -> ast.expr:
+def parse(text: str, unknowns: tuple[str, ...] = ()) -> ast.expr:
     """The syntax tree of a formula, checked: numbers, names of `CONSTANTS`, calls of `FUNCTIONS`, + - * / ^ and parentheses.
+
+    Args:
+        text: the formula.
+        unknowns: names that stand for numbers given later, as x in an equation.
 
     Raises:
         ValueError: anything else stands in the text, or a function takes another number of arguments.
@@ -137,7 +147,7 @@ def parse(text: str) -> ast.expr:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         msg = f"a formula such as zeta(3)/pi^3 was required, got {_short(text)}"
         raise ValueError(msg) from None
-    _check(tree, text)
+    _check(tree, text, unknowns)
     return tree
 
 
@@ -145,7 +155,7 @@ def _short(text: str) -> str:
     return repr(text) if len(text) <= 60 else repr(text[:57] + "...")
 
 
-def _check(node: ast.expr, text: str) -> None:
+def _check(node: ast.expr, text: str, unknowns: tuple[str, ...]) -> None:
     match node:
         case ast.Constant(value=bool() | complex()):
             pass
@@ -154,16 +164,18 @@ def _check(node: ast.expr, text: str) -> None:
                 return
             msg = f"numbers below {HUGE:g} were required, got {_short(ast.unparse(node))}; write larger ones as powers, 10^400"
             raise ValueError(msg)
+        case ast.Name(id=name) if name in unknowns:
+            return
         case ast.Name(id=name):
             if ALIASES.get(name, name) not in CONSTANTS:
                 msg = f"a known constant was required, got {name!r}{near(name, [*CONSTANTS, *ALIASES])}"
                 raise ValueError(msg)
             return
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=inner):
-            return _check(inner, text)
+            return _check(inner, text, unknowns)
         case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.Pow(), left=left, right=right):
-            _check(left, text)
-            return _check(right, text)
+            _check(left, text, unknowns)
+            return _check(right, text, unknowns)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
             function = FUNCTIONS.get(ALIASES.get(name, name))
             if function is None:
@@ -173,7 +185,7 @@ def _check(node: ast.expr, text: str) -> None:
                 msg = f"{name} takes {function.arity} argument{'s' * (function.arity > 1)}, got {len(args)} in {_short(text)}"
                 raise ValueError(msg)
             for a in args:
-                _check(a, text)
+                _check(a, text, unknowns)
             return
     msg = f"numbers, constants, functions and + - * / ^ were required, got {ast.unparse(node)!r} in {_short(text)}"
     raise ValueError(msg)
@@ -205,7 +217,16 @@ def ball(text: str, digits: int) -> arb:
     raise ValueError(msg)
 
 
-def _evaluate(node: ast.expr, text: str) -> arb:
+def evaluate(text: str, **unknowns: arb) -> arb:
+    """The value of a formula at the working precision, its unknowns given; it may be inexact, or NaN where the formula has no value.
+
+    >>> evaluate("x^2 - x - 1", x=arb(2))
+    1.00000000000000
+    """
+    return _evaluate(parse(text, tuple(unknowns)), text, unknowns)
+
+
+def _evaluate(node: ast.expr, text: str, unknowns: Mapping[str, arb] = MappingProxyType({})) -> arb:
     match node:
         case ast.Constant(value=int() as n):
             return arb(n)
@@ -213,14 +234,14 @@ def _evaluate(node: ast.expr, text: str) -> arb:
             exact = Fraction(ast.get_source_segment(text.strip().replace("^", "**"), node))
             return arb(fmpq(exact.numerator, exact.denominator))
         case ast.Name(id=name):
-            return CONSTANTS[ALIASES.get(name, name)].value()
+            return unknowns[name] if name in unknowns else CONSTANTS[ALIASES.get(name, name)].value()
         case ast.UnaryOp(op=op, operand=inner):
-            value = _evaluate(inner, text)
+            value = _evaluate(inner, text, unknowns)
             return -value if isinstance(op, ast.USub) else value
         case ast.BinOp(op=ast.Pow(), left=left, right=right):
-            return _power(_evaluate(left, text), _evaluate(right, text))
+            return _power(_evaluate(left, text, unknowns), _evaluate(right, text, unknowns))
         case ast.BinOp(op=op, left=left, right=right):
-            a, b = _evaluate(left, text), _evaluate(right, text)
+            a, b = _evaluate(left, text, unknowns), _evaluate(right, text, unknowns)
             match op:
                 case ast.Add():
                     return a + b
@@ -230,7 +251,7 @@ def _evaluate(node: ast.expr, text: str) -> arb:
                     return a * b
             return a / b
         case ast.Call(func=ast.Name(id=name), args=args):
-            return FUNCTIONS[ALIASES.get(name, name)].value(*(_evaluate(a, text) for a in args))
+            return FUNCTIONS[ALIASES.get(name, name)].value(*(_evaluate(a, text, unknowns) for a in args))
     raise AssertionError(ast.dump(node))  # parse lets nothing else through
 
 
@@ -239,8 +260,8 @@ def _power(base: arb, exponent: arb) -> arb:
     return base ** n if n is not None and abs(int(n)) <= 1 << 30 else base ** exponent
 
 
-def to_sympy(text: str):
-    """The formula as a sympy expression; constants that sympy does not know become symbols.
+def to_sympy(text: str, unknowns: tuple[str, ...] = ()):
+    """The formula as a sympy expression; unknowns, and constants that sympy does not know, become symbols.
 
     >>> to_sympy("zeta(3)/pi^3")
     zeta(3)/pi**3
@@ -248,7 +269,7 @@ def to_sympy(text: str):
     import sympy
 
     names = {name: getattr(sympy, name) for name in dir(sympy) if not name.startswith("_")}
-    return sympy.sympify(eval(_sympy_text(parse(text), text), {"__builtins__": {}}, names))  # noqa: S307 - a checked tree
+    return sympy.sympify(eval(_sympy_text(parse(text, unknowns), text), {"__builtins__": {}}, names))  # noqa: S307 - a checked tree
 
 
 def _sympy_text(node: ast.expr, text: str) -> str:
@@ -258,7 +279,8 @@ def _sympy_text(node: ast.expr, text: str) -> str:
         case ast.Constant():
             return f"Rational({ast.get_source_segment(text.strip().replace('^', '**'), node)!r})"
         case ast.Name(id=name):
-            return CONSTANTS[ALIASES.get(name, name)].sympy
+            known = CONSTANTS.get(ALIASES.get(name, name))
+            return known.sympy if known else f"Symbol({name!r})"
         case ast.UnaryOp(op=op, operand=inner):
             return ("-" if isinstance(op, ast.USub) else "") + f"({_sympy_text(inner, text)})"
         case ast.BinOp(op=op, left=left, right=right):
@@ -269,7 +291,7 @@ def _sympy_text(node: ast.expr, text: str) -> str:
     raise AssertionError(ast.dump(node))  # parse lets nothing else through
 
 
-def latex(text: str) -> str:
+def latex(text: str, unknowns: tuple[str, ...] = ()) -> str:
     r"""The formula in LaTeX.
 
     >>> latex("sqrt(2*pi)")
@@ -277,4 +299,4 @@ def latex(text: str) -> str:
     """
     import sympy
 
-    return sympy.latex(to_sympy(text))
+    return sympy.latex(to_sympy(text, unknowns))

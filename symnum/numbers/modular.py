@@ -14,7 +14,7 @@ from math import gcd, isqrt
 
 from flint import fmpz, nmod_mat
 
-MOST_PRIMES = 150  # entries of up to 150·62/2 bits; what needs more says less than the data
+MOST_PRIMES = 150  # by default: entries of up to 150·62/2 bits
 Matrix = Callable[[int], nmod_mat]
 
 
@@ -80,18 +80,19 @@ def integer_vector(vector: Sequence[int], modulus: int) -> tuple[int, ...] | Non
     return tuple(sign * s // content for s in scaled)
 
 
-def lift(image: Callable[[int], list[int] | None], denominator: int = 1) -> tuple[int, ...] | None:
+def lift(image: Callable[[int], list[int] | None], denominator: int = 1, most: int = MOST_PRIMES) -> tuple[int, ...] | None:
     """The integer vector behind its images modulo primes, each known up to a factor fixed by one entry being 1.
 
     Args:
         image: the vector modulo a prime, or None for a prime that is of no use; images of a longer length than others are dropped.
         denominator: primes that divide it are not used.
+        most: how many primes are used.
 
     Returns:
-        the primitive vector as soon as one more prime does not change it; None beyond `MOST_PRIMES`.
+        the primitive vector as soon as more primes do not change it; None where it needs more primes.
     """
-    modulus, vector, last = 1, [], None
-    for _, p in zip(range(MOST_PRIMES), primes(denominator), strict=False):
+    modulus, vector, last, used, look = 1, [], None, 0, 1
+    for _, p in zip(range(most), primes(denominator), strict=False):
         new = image(p)
         if new is None:
             continue
@@ -101,7 +102,10 @@ def lift(image: Callable[[int], list[int] | None], denominator: int = 1) -> tupl
             modulus, vector, last = 1, [0] * len(new), None
         inverse = pow(modulus, -1, p)
         vector = [v + modulus * ((w - v) * inverse % p) for v, w in zip(vector, new, strict=True)]
-        modulus *= p
+        modulus, used = modulus * p, used + 1
+        if used < look:  # looking costs more than a prime: every fifth more of them is often enough
+            continue
+        look = used + max(1, used // 5)
         found = integer_vector(vector, modulus)
         if found is not None and found == last:
             return found

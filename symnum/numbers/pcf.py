@@ -52,6 +52,9 @@ class PCF:
             msg = "b other than 0 was required: with b = 0 the fraction is a(0) alone"
             raise ValueError(msg)
 
+    def __reduce__(self):
+        return PCF, (self.a, self.b)  # flint's polynomials, once they are cached, do not pickle
+
     @cached_property
     def polynomials(self) -> tuple[fmpz_poly, fmpz_poly]:
         """a and b as flint polynomials."""

@@ -7,15 +7,16 @@ as are asked for. Zeros in front do not count, zeros at the end do.
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
-from flint import arb, ctx, fmpq
+from flint import arb, ctx, fmpq, fmpz
 
 from symnum.numbers import formula
 
 FLOAT_DIGITS = 15  # every decimal of 15 digits survives a float64
 MAX_DIGITS = formula.MAX_DIGITS
-_DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?")
+_DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,6}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +54,39 @@ class Real:
             case bool():
                 pass
             case float():
-                return cls._float(given)
-            case int() | Fraction():
-                return cls(str(given), math.inf, Fraction(given), Fraction(0))
+                return cls._float(float(given))
+            case int():
+                return cls(str(fmpz(given)), math.inf, Fraction(given), Fraction(0))
+            case Fraction():
+                return cls(f"{fmpz(given.numerator)}/{fmpz(given.denominator)}", math.inf, given, Fraction(0))
             case str():
                 return cls._text(given.strip())
-        if hasattr(given, "__float__") and getattr(given, "dtype", None) is not None:  # a numpy scalar
-            return cls._float(float(given))
+            case Decimal():
+                return cls._text(str(given))
+        if getattr(given, "dtype", None) is not None and getattr(given, "shape", None) == ():  # a numpy scalar
+            return cls._scalar(given)
         msg = f"a number or a text was required, got {type(given).__name__}; give many digits as a text, such as '2.50662827463100050'"
         raise TypeError(msg)
 
     @classmethod
-    def _float(cls, given: float) -> "Real":
+    def _scalar(cls, given) -> "Real":
+        """A numpy scalar: an integer is exact, a float carries the digits of its type."""
+        import numpy as np
+
+        if np.issubdtype(given.dtype, np.integer):
+            return cls.read(int(given))
+        if not np.issubdtype(given.dtype, np.floating):
+            msg = f"a real number was required, got a {given.dtype}"
+            raise TypeError(msg)
+        return cls._float(float(given), min(FLOAT_DIGITS, int(np.finfo(given.dtype).precision)))
+
+    @classmethod
+    def _float(cls, given: float, digits: int = FLOAT_DIGITS) -> "Real":
         if not math.isfinite(given):
             msg = f"a finite number was required, got {given}"
             raise ValueError(msg)
         value = Fraction(given)
-        return cls(repr(given), FLOAT_DIGITS, value, abs(value) * Fraction(1, 2 * 10 ** FLOAT_DIGITS))
+        return cls(repr(given), digits, value, abs(value) * Fraction(1, 2 * 10**digits))
 
     @classmethod
     def _text(cls, text: str) -> "Real":
@@ -125,8 +142,6 @@ class Real:
 
 def _integer(text: str) -> int:
     """int() of any length: python refuses more than 4300 digits by default."""
-    from flint import fmpz
-
     return int(fmpz(text.lstrip("+").lstrip() or "0"))
 
 

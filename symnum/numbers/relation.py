@@ -14,6 +14,8 @@ from flint import arb, ctx, fmpq, fmpz, fmpz_mat, fmpz_poly
 
 MARGIN = 10  # digits beyond what the coefficients absorb
 FACTOR = 1.5
+LEAST_DIGITS = 3
+CHANCE = 1  # digits beyond 10^(D/n) that a relation must be shorter than what is always found
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +57,32 @@ def needed_digits(n: int, height: int, choices: float = 1) -> int:
 def common_digits(values: Sequence[arb]) -> int:
     """Decimal digits to which every number is known, relative to the largest of them.
 
+    Raises:
+        ValueError: a number is not finite.
+
     >>> common_digits([arb("3.14159 +/- 1e-8"), arb(1)])
     8
     """
-    largest = max((abs(float(v.abs_upper())) for v in values), default=0.0)
-    radius = max((arb(v.rad()) for v in values), key=float, default=arb(0))
-    if not radius > 0:
+    if not all(v.is_finite() for v in values):
+        msg = f"finite numbers were required, got {next(v for v in values if not v.is_finite()).str(5)}"
+        raise ValueError(msg)
+    radius = max((_log10(arb(v.rad())) for v in values), default=-math.inf)
+    if radius == -math.inf:  # all exact
         return 10 * max(ctx.dps, 15)
-    return max(0, math.floor(float((arb(largest) / radius).log() / arb(10).log())))
+    return max(0, math.floor(max(map(_log10, values)) - radius))
+
+
+def _log10(x: arb) -> float:
+    """log₁₀ of the largest absolute value in a ball; floats would overflow."""
+    top = abs(x).abs_upper()
+    return float(top.log().mid()) / math.log(10) if top > 0 else -math.inf
 
 
 def integer_relation(values: Sequence[arb], digits: int | None = None) -> Relation | None:
     """The shortest integer relation that LLL finds between real numbers, accepted or not; None where none holds on the digits.
 
     Args:
-        values: (n,) balls, n ≥ 2; none may contain 0 unless it is 0.
+        values: (n,) balls, n ≥ 2.
         digits: how many to use; all that the balls carry by default.
 
     Raises:
@@ -84,10 +97,11 @@ def integer_relation(values: Sequence[arb], digits: int | None = None) -> Relati
 
 
 def integer_relations(values: Sequence[arb], digits: int | None = None, most: int | None = None) -> list[Relation]:
-    """The independent relations among the rows of the reduced basis, shortest first: those whose sum, as a ball, holds 0.
+    """The independent relations among the rows of the reduced basis, shortest first: those whose sum vanishes on the digits.
 
     A row of a lattice in which no relation holds has entries near 10^(D/n) throughout; such rows are left out, as the sum they give
-    is not smaller than chance would have it.
+    is not smaller than chance would have it. The digits of a relation are those of the numbers that take part in it: where a much larger
+    one does not, they are fewer.
     """
     n = len(values)
     if n < 2 or not all(v.is_finite() for v in values):
@@ -95,20 +109,25 @@ def integer_relations(values: Sequence[arb], digits: int | None = None, most: in
         raise ValueError(msg)
     carried = common_digits(values)
     digits = carried if digits is None else min(digits, carried)
-    if digits < 3:
-        msg = f"at least 3 digits were required for a relation, got {digits}"
+    if digits < LEAST_DIGITS:
+        msg = f"at least {LEAST_DIGITS} digits were required for a relation, got {digits}"
         raise ValueError(msg)
-    scaled = _scaled(values, digits)
-    found = []
-    for *c, rest in _reduced(scaled):
+    largest, found = max(map(_log10, values)), []
+    for *c, rest in _reduced(_scaled(values, digits)):
         height = max(map(abs, c))
-        if height and abs(rest) <= 2 * sum(map(abs, c)) and n * math.log10(height + 1) < digits:
-            found.append(Relation(_normal(c), digits, needed_digits(sum(map(bool, c)), height)))
+        if not height or abs(rest) > 2 * sum(map(abs, c)) or n * math.log10(2 * height + 1) + CHANCE > digits:
+            continue
+        own = max(_log10(v) for v, k in zip(values, c, strict=True) if k)
+        reached = digits if own == -math.inf else digits - math.ceil(largest - own)
+        if reached >= LEAST_DIGITS:
+            found.append(Relation(_normal(c), reached, needed_digits(sum(map(bool, c)), height)))
     return found[:most]
 
 
 def _scaled(values: Sequence[arb], digits: int) -> list[int]:
     """round(10^D xᵢ / max |x|), to within 1."""
+    if all(v == 0 for v in values):
+        return [0] * len(values)
     with ctx.workprec(math.ceil((digits + 10) * math.log2(10)) + 32):
         largest = max((abs(v.mid()) for v in values), key=lambda a: a)
         scale = arb(fmpz(10) ** digits) / largest
@@ -116,14 +135,26 @@ def _scaled(values: Sequence[arb], digits: int) -> list[int]:
 
 
 def _reduced(scaled: Sequence[int]) -> list[list[int]]:
-    """Rows of the LLL-reduced basis of [I | x], shortest first.
-
-    The reduction goes up in steps of digits (the lattice of a few digits first), as each step then has little to do.
-    """
-    n = len(scaled)
-    lattice = fmpz_mat([[int(i == j) for j in range(n)] + [x] for i, x in enumerate(scaled)]).lll()
-    rows = [[int(x) for x in row] for row in lattice.tolist()]
+    """Rows of the LLL-reduced basis of [I | x], shortest first."""
+    rows = [[int(x) for x in row] for row in _lattice(scaled).tolist()]
     return sorted(rows, key=lambda row: sum(x * x for x in row))
+
+
+def first_row(scaled: Sequence[int]) -> list[int]:
+    """The first row (c₁, …, cₙ, Σ cᵢxᵢ) of the reduced basis of [I | x], x whole numbers: a relation if there is a short one.
+
+    The bare step of `integer_relation`, for loops over many sets of numbers: nothing is judged.
+
+    >>> first_row([3141593, 1000000, 2141593])
+    [-1, 1, 1, 0]
+    """
+    lattice = _lattice(scaled)
+    return [int(lattice[0, j]) for j in range(len(scaled) + 1)]
+
+
+def _lattice(scaled: Sequence[int]) -> fmpz_mat:
+    n = len(scaled)
+    return fmpz_mat([[int(i == j) for j in range(n)] + [x] for i, x in enumerate(scaled)]).lll()
 
 
 def _normal(c: Sequence[int]) -> tuple[int, ...]:

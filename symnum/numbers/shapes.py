@@ -22,7 +22,7 @@ class Family:
     Attributes:
         matrix: (order, degree, prime) -> the equations modulo the prime, one row each.
         unknowns: (order, degree) -> the number of columns.
-        equations: order -> the number of rows.
+        equations: order -> the number of rows that are not 0.
         orders: the orders, ascending.
         least: the least degree.
         denominator: primes that divide it are not used.

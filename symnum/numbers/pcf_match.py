@@ -1,0 +1,286 @@
+"""From screened values to relations: which values may be (αc + β)/(γc + δ) of a constant c, and which of them are, on proven balls.
+
+A float64 value that lies within 2e−11 of one of a million Möbius images is one by chance now and then. A candidate is therefore
+recomputed as a ball, LLL looks for the relation of 1, c, v, vc without being told which one is expected, and the relation must hold on
+a ball of all digits asked for, with the digits that the acceptance rule of `symnum.numbers.relation` wants.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from flint import arb, ctx
+from numba import njit
+
+from symnum.numbers import formula
+from symnum.numbers.pcf import PCF
+from symnum.numbers.pcf_filter import exponent
+from symnum.numbers.pcf_screen import Sieve, compress
+from symnum.numbers.pcf_tail import convergents, tail_ball
+from symnum.numbers.relation import Relation, common_digits, integer_relations, needed_digits
+
+TOLERANCE = 2e-11  # between a compressed screened value and a compressed image
+MOST_HEIGHT = 30  # 6 million images a constant, half a gigabyte while they are sorted
+LOOK = 30  # digits of the first ball
+SEARCH = 50  # digits on which LLL looks for the relation, at least
+
+
+@dataclass(frozen=True)
+class Images:
+    """The Möbius images of constants, sorted.
+
+    Attributes:
+        constants: texts.
+        values: (k,) compressed values, ascending.
+        rows: (k, 5) int16: index of the constant, α, β, γ, δ.
+        sieve: lets through what is near one of them.
+    """
+
+    constants: tuple[str, ...]
+    values: np.ndarray
+    rows: np.ndarray
+    sieve: Sieve
+
+    @classmethod
+    def of(cls, constants: Sequence[str], height: int) -> "Images":
+        """(αc + β)/(γc + δ) with |coefficients| ≤ height, coprime, αδ ≠ βγ, for every constant.
+
+        Raises:
+            ValueError: the height is not between 1 and 30.
+
+        >>> images = Images.of(["pi"], 4)
+        >>> [images.rows[i].tolist() for i in images.near(np.array([4 / 3.141592653589793]))[0]]
+        [[0, 0, 4, 1, 0]]
+        """
+        if not 1 <= height <= MOST_HEIGHT:
+            msg = f"coefficients of the left-hand side from 1 to {MOST_HEIGHT} were required, got {height}"
+            raise ValueError(msg)
+        values, rows = [], []
+        for k, constant in enumerate(constants):
+            c = float(formula.ball(constant, 20))
+            count = _images(c, height, np.empty(0), np.empty((0, 4), np.int16))
+            v, r = np.empty(count), np.empty((count, 4), np.int16)
+            _images(c, height, v, r)
+            values.append(v)
+            rows.append(np.insert(r, 0, k, axis=1))
+        flat = compress(np.concatenate(values))
+        order = np.argsort(flat, kind="stable")
+        return cls(tuple(constants), flat[order], np.concatenate(rows)[order], Sieve.of(flat, TOLERANCE))
+
+    def near(self, values: np.ndarray) -> list[range]:
+        """For every screened value the indices of the images that it may be."""
+        y = compress(values)
+        first, last = np.searchsorted(self.values, y - TOLERANCE), np.searchsorted(self.values, y + TOLERANCE)
+        return [range(i, j) for i, j in zip(first.tolist(), last.tolist(), strict=True)]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _images(c, height, values, rows):
+    """Fill in the images, up to the room there is, and return how many there are. The first of γ, δ that is not 0 is positive."""
+    count = 0
+    for g in range(height + 1):
+        for d in range(-height if g else 1, height + 1):
+            below, common = g * c + d, _gcd(g, abs(d))
+            for x in range(-height, height + 1):
+                inner = _gcd(common, abs(x))
+                for y in range(-height, height + 1):
+                    if x * d == y * g or _gcd(inner, abs(y)) != 1:
+                        continue
+                    if count < len(values):
+                        values[count] = (x * c + y) / below
+                        rows[count, 0], rows[count, 1], rows[count, 2], rows[count, 3] = x, y, g, d
+                    count += 1
+    return count
+
+
+@njit(cache=True)
+def _gcd(x, y):
+    while y:
+        x, y = y, x % y
+    return x
+
+
+@lru_cache(256)
+def constant_ball(constant: str, digits: int) -> arb:
+    """`formula.ball`, kept: a search asks for the same ones again and again."""
+    return formula.ball(constant, digits)
+
+
+def value_ball(pcf: PCF, digits: int) -> arb | None:
+    """The limit of a fraction as a proven ball of as many digits as asked for, or as can be proven; None where nothing is.
+
+    >>> value_ball(PCF((2, 3, 3, 1), (-1, 0, 0, 0, 0, 0, 0)), 30).str(20, radius=False)
+    '0.83190737258070746868'
+    """
+    if exponent(pcf.a, pcf.b) is not None:
+        ball = tail_ball(pcf, digits)
+        if ball is not None:
+            return ball
+    if pcf.last_term is not None or pcf.proven_from is None:
+        return None
+    ball = pcf.ball(digits)
+    return ball if ball.is_finite() else None
+
+
+def reduced(pcf: PCF) -> PCF:
+    """The fraction of which this one is the inflation by a constant: (a, b) of (c·a, c²·b), the sign of c making a_lead positive.
+
+    >>> reduced(PCF((-4, -2), (4, 0, 0)))
+    PCF(a=(2, 1), b=(1, 0, 0))
+    """
+    whole, square = math.gcd(*pcf.a), math.gcd(*pcf.b)
+    c = max(d for d in range(1, math.isqrt(square) + 1) if square % (d * d) == 0 and whole % d == 0)
+    c = -c if pcf.a[0] < 0 else c
+    return PCF(tuple(x // c for x in pcf.a), tuple(x // (c * c) for x in pcf.b))
+
+
+@dataclass(frozen=True)
+class Match:
+    """A relation Σ αᵢ cᵢ = v Σ γᵢ cᵢ of a fraction's value v, c₀ = 1.
+
+    Attributes:
+        constants: the cᵢ besides 1.
+        relation: coefficients of 1, c₁, …, v, v c₁, …; digits: those to which it was seen to hold on proven balls.
+        ball: the value, with its radius.
+    """
+
+    constants: tuple[str, ...]
+    relation: Relation
+    ball: arb
+
+    @property
+    def basis(self) -> tuple[str, ...]:
+        """What the coefficients multiply."""
+        return ("1", *self.constants, "v", *(f"v*{_factor(c)}" for c in self.constants))
+
+    @property
+    def formula(self) -> str:
+        """The value as an arithmetic text."""
+        half = len(self.constants) + 1
+        above, below = list(self.relation.coefficients[:half]), [-c for c in self.relation.coefficients[half:]]
+        if next(c for c in reversed(below) if c) < 0:
+            above, below = [-c for c in above], [-c for c in below]
+        names = ("", *map(_factor, self.constants))
+        return _quotient(above, below, names)
+
+
+def _factor(constant: str) -> str:
+    """The constant's text as it may stand in a product."""
+    return constant if re.fullmatch(r"\w+(\([^()]*\))?(\^\d+)?", constant) else f"({constant})"
+
+
+def _sum(coefficients: Sequence[int], names: Sequence[str]) -> str:
+    text = ""
+    for c, name in reversed(list(zip(coefficients, names, strict=True))):
+        if c:
+            size = str(abs(c)) if not name else name if abs(c) == 1 else f"{abs(c)}*{name}"
+            text += (" - " if c < 0 else " + ") + size if text else ("-" if c < 0 else "") + size
+    return text or "0"
+
+
+def _quotient(above: Sequence[int], below: Sequence[int], names: Sequence[str]) -> str:
+    minus = next(c for c in reversed(above) if c) < 0
+    over, under = _sum([-c for c in above] if minus else above, names), _sum(below, names)
+    if under != "1":
+        over = f"({over})" if " " in over else over
+        under = f"({under})" if " " in under or "*" in under else under
+        over = f"{over}/{under}"
+    elif minus and " " in over:
+        over = f"({over})"
+    return "-" * minus + over
+
+
+def holds(row: Sequence[int], constant: str, value: arb) -> bool:
+    """Whether v = (αc + β)/(γc + δ), for (α, β, γ, δ), on the digits that the balls carry."""
+    c = constant_ball(constant, LOOK)
+    x, y, g, d = map(int, row)
+    with ctx.workprec(math.ceil(LOOK * math.log2(10)) + formula.GUARD):
+        return (x * c + y - value * (g * c + d)).contains(0)
+
+
+def find(pcf: PCF, constants: Sequence[str], digits: int) -> Match | str | None:
+    """The relation of a fraction's value to constants, all of them in one relation.
+
+    Args:
+        digits: to which a relation, found on half of them (50 at least), must hold.
+
+    Returns:
+        The match, accepted or not; None where LLL finds no relation; "rational" where the value seems to be a rational number,
+        "unproven" where no ball of the value can be proven.
+
+    >>> find(PCF((34, 51, 27, 5), (-1, 0, 0, 0, 0, 0, 0)), ["zeta(3)"], 100).formula
+    '6/zeta(3)'
+    """
+    search = max(SEARCH, digits // 2)
+    value = value_ball(pcf, search)
+    if value is None:
+        return "unproven"
+    half = len(constants) + 1
+    for found in integer_relations(_numbers(constants, value, search), most=2):
+        above, below = found.coefficients[:half], found.coefficients[half:]
+        if not any(below) or not found.accepted and found.digits >= search:  # it is chance's, or says nothing of v
+            continue
+        if _proportional(above, below):
+            return "rational"
+        return _confirmed(pcf, tuple(constants), found, digits)
+    return None
+
+
+def _numbers(constants: Sequence[str], value: arb, digits: int) -> list[arb]:
+    with ctx.workprec(math.ceil(digits * math.log2(10)) + formula.GUARD):
+        known = [arb(1), *(constant_ball(c, digits) for c in constants)]
+        return known + [value * c for c in known]
+
+
+def _proportional(above: Sequence[int], below: Sequence[int]) -> bool:
+    """Whether the two sums are multiples of each other, so that the relation says that v is rational."""
+    return all(x * w == y * z for x, z in zip(above, below, strict=True) for y, w in zip(above, below, strict=True))
+
+
+def _confirmed(pcf: PCF, constants: tuple[str, ...], found: Relation, digits: int) -> Match | None:
+    """The relation on a ball of all digits, with as many as were proven; None where it fails there."""
+    value = value_ball(pcf, digits)
+    assert value is not None  # it was there for fewer digits
+    numbers = _numbers(constants, value, digits)
+    with ctx.workprec(math.ceil(digits * math.log2(10)) + formula.GUARD):
+        total = sum((c * x for c, x in zip(found.coefficients, numbers, strict=True)), arb(0))
+    if not total.contains(0):
+        return None
+    terms = sum(map(bool, found.coefficients))
+    relation = Relation(found.coefficients, min(digits, common_digits(numbers)), needed_digits(terms, found.height))
+    return Match(constants, relation, value)
+
+
+def convergence(pcf: PCF) -> tuple[str, float]:
+    """How fast it converges: the kind, by the degrees, and the rate.
+
+    Returns:
+        ("factorial" or "exponential", digits per term, measured between 40 and 80 terms), or ("polynomial", the power θ of
+        |v − v_n| ~ n^−θ, exactly where it is rational).
+
+    >>> kind, rate = convergence(PCF((34, 51, 27, 5), (-1, 0, 0, 0, 0, 0, 0)))
+    >>> kind, round(rate, 2)
+    ('exponential', 3.06)
+    """
+    a, b = pcf.a, pcf.b
+    if len(b) - 1 < 2 * (len(a) - 1):
+        kind = "factorial"
+    else:
+        kind = "exponential" if 4 * b[0] + a[0] * a[0] else "polynomial"
+    exact = exponent(a, b)
+    if exact is not None:
+        return kind, float(exact)
+    n = 40
+    lost = _last_step(pcf, n) - _last_step(pcf, 2 * n)
+    return kind, lost / math.log10(2) - 1 if kind == "polynomial" else lost / n
+
+
+def _last_step(pcf: PCF, n: int) -> float:
+    """log₁₀ |v_n − v_{n−1}| = log₁₀ |p_n q_{n−1} − p_{n−1} q_n| − log₁₀ |q_n q_{n−1}|."""
+    p, p0, q, q0 = convergents(pcf, n + 1)
+    with ctx.workprec(64):
+        step = abs(arb(p * q0 - p0 * q) / arb(q * q0))
+        return float(step.log() / arb(10).log())
