@@ -34,6 +34,13 @@ def grammars() -> dict[str, Grammar]:
 
 
 GRAMMARS = grammars()
+
+
+def columns(grammar):
+    """x, y and what else the grammar names."""
+    return [*NAMES, *(v for v in grammar.variables if v not in NAMES)]
+
+
 every = pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS.keys())
 
 
@@ -80,13 +87,13 @@ def test_the_shipped_grammars_are_found():
 @every
 def test_samples_are_in_the_grammar_and_within_complexity(grammar):
     rng = np.random.default_rng(1)
-    samples = [grammar.sample(rng, NAMES) for _ in range(1000)]
-    assert all(grammar.contains(e, NAMES) for e in samples)
-    assert all(set(e.variables) <= set(NAMES) for e in samples)
+    samples = [grammar.sample(rng, columns(grammar)) for _ in range(1000)]
+    assert all(grammar.contains(e, columns(grammar)) for e in samples)
+    assert all(set(e.variables) <= set(columns(grammar)) for e in samples)
     if all(p.is_unit or p.cost == Production(p.lhs, p.template).cost for p in grammar.productions):
         assert max(e.complexity for e in samples) <= 30
     assert len({polish(e) for e in samples}) > 5
-    assert all(grammar.sample(rng, NAMES, grammar.min_cost(grammar.start)).complexity <= 3 for _ in range(20))
+    assert all(grammar.sample(rng, columns(grammar), grammar.min_cost(grammar.start)).complexity <= 3 for _ in range(20))
 
 
 @every
@@ -114,12 +121,12 @@ def test_elementary_limits_nesting():
 # counting -----------------------------------------------------------------------------------------------------------------
 @every
 def test_count_is_the_length_of_enumerate(grammar):
-    sizes = [grammar.count(c, NAMES) for c in range(8)]
+    sizes = [grammar.count(c, columns(grammar)) for c in range(8)]
     for c in range(8):
         if sizes[c] < 30_000:
-            found = list(grammar.enumerate(NAMES, c))
+            found = list(grammar.enumerate(columns(grammar), c))
             assert len(found) == sizes[c]
-            assert all(grammar.contains(e, NAMES) for e in found[:: max(1, len(found) // 50)])
+            assert all(grammar.contains(e, columns(grammar)) for e in found[:: max(1, len(found) // 50)])
     assert sizes[0] == 0 and sum(sizes) > 0
 
 
@@ -181,18 +188,18 @@ VOCABULARY = [*all_ops(), "x", "y", "z", CONST, 2.5, *range(-3, 8)]
 def test_mask_agrees_with_enumeration(name):
     """For every prefix of the expressions of small cost, the mask holds what follows; and outside the mask is an error."""
     g, rng = GRAMMARS[name], np.random.default_rng(2)
-    samples = [polish(e) for e in itertools.chain(*(itertools.islice(g.enumerate(NAMES, c), 300) for c in range(1, 6)))]
+    samples = [polish(e) for e in itertools.chain(*(itertools.islice(g.enumerate(columns(g), c), 300) for c in range(1, 6)))]
     for index in rng.choice(len(samples), min(len(samples), 60), replace=False):
         whole = samples[index]
         for cut in range(len(whole)):
-            allowed = g.mask(whole[:cut], NAMES)
+            allowed = g.mask(whole[:cut], columns(g))
             assert whole[cut] in allowed
             assert len({(type(t), t) for t in allowed}) == len(allowed)
             for token in rng.permutation(np.array(VOCABULARY, dtype=object))[:6]:
                 if not any(type(token) is type(t) and token == t for t in allowed) and not (token == 2.5 and CONST in allowed):
                     with pytest.raises(ValueError, match=f"place {cut}"):
-                        g.mask((*whole[:cut], token), NAMES)
-        assert g.mask(whole, NAMES) == ()
+                        g.mask((*whole[:cut], token), columns(g))
+        assert g.mask(whole, columns(g)) == ()
 
 
 @pytest.mark.parametrize("name", GRAMMARS)
@@ -201,16 +208,16 @@ def test_a_decoder_that_follows_the_mask_writes_members(name):
     written = 0
     for _ in range(40):
         prefix = []
-        while len(prefix) < 40 and (allowed := g.mask(prefix, NAMES)):
+        while len(prefix) < 40 and (allowed := g.mask(prefix, columns(g))):
             leaves = [t for t in allowed if not (isinstance(t, Op) and t.arity)]
             pool = leaves if leaves and len(prefix) > 8 else allowed
             prefix.append(pool[rng.integers(len(pool))])
-        if g.mask(prefix, NAMES) == ():
+        if g.mask(prefix, columns(g)) == ():
             stack = []
             for token in reversed([0.5 if t == CONST else t for t in prefix]):
                 arity = token.arity if isinstance(token, Op) else 0
                 stack.append((*itertools.chain(*(stack.pop() for _ in range(arity))), token))
-            assert g.contains(Expr(stack[0]), NAMES)
+            assert g.contains(Expr(stack[0]), columns(g))
             written += 1
     assert written > 20
 
@@ -356,7 +363,7 @@ def test_load(tmp_path):
     path.write_text("a : x | é\n", encoding="utf-8")
     g = Grammar.load(str(path))
     assert g.name == "own" and g.variables == ("x", "é") and Grammar.load(g) is g
-    with pytest.raises(GrammarError, match=r"arithmetic, elementary.*did you mean elementary"):
+    with pytest.raises(GrammarError, match=r"arithmetic, constants, elementary.*did you mean elementary"):
         Grammar.load("elementery")
     with pytest.raises(GrammarError, match="none at 'nowhere.g'"):
         Grammar.load("nowhere.g")

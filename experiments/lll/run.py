@@ -3,7 +3,8 @@
     python experiments/lll/run.py [--repeat 5] [--hard]
 
 n - 1 random numbers and one that makes a relation hold, with coefficients up to H = 1000, or (--hard) as large as the acceptance rule
-digits >= 1.5 n log10 H + 10 admits, on which PSLQ takes minutes. Both must return the planted relation. Writes result.json beside this file.
+digits >= 1.5 n log10 H + 10 admits, on which PSLQ takes minutes. Both must return the planted relation.
+Writes result.json beside this file.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
     symnum conjecture census --degree 2 --range 5 --out run/
 
-After R. Shalyt et al., "Unsupervised Discovery of Formulas for Mathematical Constants", NeurIPS 2024, arXiv:2412.16818. No constant is
+After M. Shalyt et al., "Unsupervised Discovery of Formulas for Mathematical Constants", NeurIPS 2024, arXiv:2412.16818. No constant is
 asked for: fractions are grouped by the metrics of `symnum.numbers.dynamics` alone, and only then a few of each group are compared with a
 list of constants. A run folder holds
 

@@ -1,6 +1,6 @@
 """Clusters of continued fractions in the planes of their metrics.
 
-As R. Shalyt et al., "Unsupervised Discovery of Formulas for Mathematical Constants", NeurIPS 2024, arXiv:2412.16818: in a plane, one
+As M. Shalyt et al., "Unsupervised Discovery of Formulas for Mathematical Constants", NeurIPS 2024, arXiv:2412.16818: in a plane, one
 point per cell of 0.001 is handed to HDBSCAN (R. Campello, D. Moulavi, J. Sander, 2013, doi:10.1007/978-3-642-37456-2_14), and all others
 join the cluster of their nearest such point if it is within 0.01. Different from there: fractions are clustered within a stratum, the
 fractions of equal degrees and leading coefficients. These decide exactly how q_n grows and the error falls before anything cancels, so that

@@ -19,7 +19,7 @@ from symnum.conjecture import known_values as known
 from symnum.conjecture import number_relations as relations
 from symnum.conjecture.identification import CANDIDATE, IDENTIFIED, NEAR_MISS, SHOWN, Hit, Identification, ranked
 from symnum.conjecture.near_misses import near_rationals
-from symnum.conjecture.number_relations import LARGE, Proposal, Target
+from symnum.conjecture.number_relations import Proposal, Target
 from symnum.conjecture.two_sides import METHOD, TwoSides
 from symnum.numbers import formula
 from symnum.numbers.real import Real
@@ -89,8 +89,8 @@ class _Search:
 
     def __init__(self, real: Real, carried: int, deadline: float):
         self.real, self.deadline = real, deadline
-        self.carried = carried  # digits that claims may use
-        self.confirm = 2 * min(carried, MOST_DIGITS) if real.exact else min(carried, MOST_DIGITS)
+        self.given, self.carried = carried, min(carried, MOST_DIGITS)  # claims may use the latter
+        self.confirm = 2 * self.carried if real.exact else self.carried
         self.hits: list[Hit] = []
         self.notes: list[str] = []
         self.tried: list[str] = []
@@ -123,11 +123,11 @@ class _Search:
             return ball
         first = math.floor(float((abs(ball).mid().log() / arb(10).log()).mid()) + 1e-12)  # the place of the leading digit
         unit = arb(10) ** (first + 1 - self.carried)
-        return arb(ball.mid()) + arb(0, arb(max(unit, 2 * arb(self.real.ball(self.carried).rad()), key=float).abs_upper()))
+        return arb(ball.mid()) + arb(0, max(unit.abs_upper(), 2 * arb(ball.rad())))
 
     # methods ------------------------------------------------------------------------------------------------------------
     def _stages(self, target: Target, grammar: str | None) -> Iterator[tuple[str, list[Method]]]:
-        near = abs(float(target.value)) < LARGE and target.bits >= relations.LEAST_BITS
+        near = target.ordinary
         sums: list[Method] = []
         if near:
             sums = [
@@ -136,7 +136,7 @@ class _Search:
                 lambda: relations.mobius(target, ("named", "pairs"), 1, "Möbius form of a function value or a product"),
                 lambda: relations.linear(target, known.LINEAR, 1),
             ]
-        sides = TwoSides(target.value, min(self.carried, MOST_DIGITS), grammar, self.deadline) if grammar is not None and near else None
+        sides = TwoSides(target.value, self.carried, grammar, self.deadline) if grammar is not None and near else None
         yield "algebraic numbers, relations with one constant or over a basis, short formulas", [
             *sums, lambda: relations.products(target, known.PRODUCTS, 1), *([sides.short] if sides else [])]
         more: list[Method] = [
@@ -224,8 +224,8 @@ class _Search:
     def _say_what_is_missing(self) -> None:
         if not any(h.status == IDENTIFIED for h in self.hits) and self.carried < 2 * MARGIN:
             self.notes.append(f"a claim needs {MARGIN} digits and 1.5 for each digit's worth of formulas as simple; got {self.carried}")
-        if self.carried > MOST_DIGITS and not self.real.exact:
-            self.notes.append(f"{MOST_DIGITS} of the {self.carried} digits were compared")
+        if self.given > self.carried:
+            self.notes.append(f"{self.carried} of the {self.given} digits were compared")
 
 
 def _root(equation: tuple[str, str], start: arb, digits: int) -> arb:

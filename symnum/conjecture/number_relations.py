@@ -16,7 +16,7 @@ from flint import arb, ctx
 
 from symnum.conjecture import known_values as known
 from symnum.conjecture.number_texts import minimal_factor, polynomial, power_product, quotient, radicals
-from symnum.numbers.relation import common_digits, first_row, integer_relations
+from symnum.numbers.relation import LEAST_DIGITS, common_digits, first_row, integer_relations
 
 SEARCH_BITS = 184  # 55 digits: enough for every search; the rest of the digits confirm
 STEP = 64  # tables are kept at multiples of so many bits and cut to what is needed
@@ -24,7 +24,7 @@ LIKELY = 0.1  # proposals of which so many are expected by chance are not made
 LEAST_BITS = 8  # after the point, for relations with numbers of ordinary size
 DEGREES = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 MOST_POWER = 1000  # in power products
-LARGE = 1e12  # beyond, sums with numbers of ordinary size say nothing
+LARGE = 40  # log₂ of where sums with numbers of ordinary size say nothing any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,10 @@ class Target:
     @classmethod
     def of(cls, value: arb, most: int = SEARCH_BITS) -> "Target":
         """The number behind a ball; at most `most` bits after the point are searched, or after its first digit where it is small."""
-        size = max(abs(float(value)), 1e-300)
-        radius = arb(value.rad())
-        carried = math.floor(-float(radius.log() / arb(2).log())) - 1 if radius > 0 else most + 64
-        bits = min(carried, most + max(0, math.ceil(-math.log2(size))))
-        return cls(value, bits, max(0.0, bits * math.log10(2) + math.log10(size)))
+        size, radius = _log2(abs(value).abs_upper()), _log2(arb(value.rad()))  # floats would overflow
+        carried = math.floor(-radius) - 1 if radius > -math.inf else most + STEP
+        bits = min(carried, most + max(0, math.ceil(-size)))
+        return cls(value, bits, max(0.0, (bits + size) * math.log10(2)))
 
     def fixed(self, number: arb | None = None) -> int:
         """A number (itself by default) scaled to a whole one."""
@@ -102,6 +101,11 @@ class Target:
         return known.value(text, self._kept)
 
     @property
+    def ordinary(self) -> bool:
+        """Whether sums with numbers of ordinary size can say anything of the number."""
+        return self.bits >= LEAST_BITS and abs(_log2(abs(self.value).abs_upper())) < LARGE
+
+    @property
     def searched(self) -> int:
         """Decimal digits that the searches use."""
         return int(self.digits)
@@ -113,6 +117,10 @@ class Target:
         if made.weight - self.digits <= math.log10(LIKELY):
             text = write()
             yield replace(made, formula=self.inverse.format(text), equation=(self.solved, text))
+
+
+def _log2(x: arb) -> float:
+    return float((x.log() / arb(2).log()).mid()) if x > 0 else -math.inf
 
 
 def _small(row: Sequence[int], size: int = 8) -> bool:
@@ -158,7 +166,7 @@ def algebraic(target: Target, degrees: Sequence[int] = DEGREES, choices: float =
     """The number as a root of an integer polynomial, in radicals where they are short."""
     for degree in degrees:
         powers = [target.value ** k for k in range(degree + 1)]
-        if common_digits(powers) < 4:
+        if common_digits(powers) < LEAST_DIGITS:
             return
         for relation in integer_relations(powers, digits or target.searched, most=1):
             c = minimal_factor(relation.coefficients, target.value)
@@ -187,15 +195,15 @@ def linear(target: Target, bases: dict[str, tuple[str, ...]], choices: float, di
         values = [target.value, *(target.known(b) for b in basis)]
         for relation in _relations(values, digits or target.searched):
             c0, *c = relation
-            if c0:
-                above = [(-k, b) for k, b in zip(c, basis, strict=True)]
-                yield from target.propose(relation, choices * len(bases), f"sum over {name}", partial(quotient, above, [(c0, "1")]))
+            above = [(-k, b) for k, b in zip(c, basis, strict=True)]
+            yield from target.propose(relation, choices * len(bases), f"sum over {name}", partial(quotient, above, [(c0, "1")]))
 
 
-def _relations(values: Sequence[arb], digits: int | None) -> list[tuple[int, ...]]:
-    if common_digits(values) < 4:
+def _relations(values: Sequence[arb], digits: int) -> list[tuple[int, ...]]:
+    """The shortest relation in which the first number takes part, if there is one."""
+    if common_digits(values) < LEAST_DIGITS:
         return []
-    return [r.coefficients for r in integer_relations(values, digits, most=1)]
+    return [r.coefficients for r in integer_relations(values, digits) if r.coefficients[0]][:1]
 
 
 def products(target: Target, bases: dict[str, tuple[str, ...]], choices: float, digits: int | None = None) -> Iterator[Proposal]:
@@ -205,7 +213,7 @@ def products(target: Target, bases: dict[str, tuple[str, ...]], choices: float, 
         values = [with_log.value, *(_log(b, with_log._kept) for b in basis)]
         for relation in _relations(values, digits or target.searched):
             c0, *c = relation
-            if c0 and max(map(abs, c)) <= MOST_POWER:
+            if max(map(abs, c)) <= MOST_POWER:
                 powers = [(b, Fraction(-k, c0)) for k, b in zip(c, basis, strict=True) if k]
                 yield from target.propose(relation, choices * len(bases), f"product over {name}", partial(_signed, target, powers))
 
@@ -294,9 +302,9 @@ def transformed(target: Target) -> Iterator[Target]:
     for text, forward, inverse, fits in TRANSFORMS:
         if fits(target.value):
             value = forward(target.value)
-            if value.is_finite() and not value.contains(0) and 1e-9 < abs(float(value)) < LARGE:
+            if value.is_finite() and not value.contains(0):
                 image = replace(Target.of(value, max(SEARCH_BITS, target.bits)), inverse=inverse, solved=text)
-                if image.bits >= LEAST_BITS:
+                if image.ordinary:
                     yield image
 
 

@@ -130,7 +130,8 @@ def _root(text: str, degree: int) -> str:
 
 
 def _sides(powers: list[tuple[str, int]]) -> tuple[list[str], list[str]]:
-    """Factors above and below the fraction bar; integers are multiplied out."""
+    """Factors above and below the fraction bar; integers are multiplied out, quotients taken apart."""
+    powers = [part for t, n in powers for part in _taken_apart(t, n)]
     number = math.prod((Fraction(t) ** n for t, n in powers if t.isdigit()), start=Fraction(1))
     above, below = ([str(part)] if part > 1 else [] for part in (number.numerator, number.denominator))
     for t, n in powers:
@@ -139,11 +140,14 @@ def _sides(powers: list[tuple[str, int]]) -> tuple[list[str], list[str]]:
     return above, below
 
 
+def _taken_apart(text: str, n: int) -> list[tuple[str, int]]:
+    parts = _over(text)
+    return [(parts[0], n), (parts[1], -n)] if parts else [(text, n)]
+
+
 def _raised(text: str, n: int) -> str:
-    if n == 1:
-        return text
-    whole = isinstance(formula.parse(text), ast.Name | ast.Call) or text.startswith("(-")
-    return f"{text}^{n}" if whole else f"({text})^{n}"
+    base = text if isinstance(formula.parse(text), ast.Name | ast.Call | ast.Constant) or text.startswith("(-") else f"({text})"
+    return base if n == 1 else f"{base}^{n}"
 
 
 def _fraction(above: list[str], below: list[str]) -> str:

@@ -3,7 +3,7 @@
     found = conjecture_bounds(None, "independence_number")          over the shipped graphs
     found = conjecture_bounds(ObjectTable.read("knots.csv"), "genus")
 
-The loop of S. Fajtlowicz's Graffiti (1988, doi:10.1016/S0167-5060(08)70199-7) as in R. Davila's TxGraffiti (2024, arXiv:2409.19379):
+The loop of S. Fajtlowicz's Graffiti (1988, doi:10.1016/0012-365X(88)90199-9) as in R. Davila's TxGraffiti (2024, arXiv:2409.19379):
 propose bounds that hold on the table, keep the few that say something new, look for counterexamples; an object that breaks a bound
 joins the table and the bounds are proposed again. What remains is a conjecture; a table of theorems, consulted afterwards, marks what
 is known.

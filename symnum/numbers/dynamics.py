@@ -1,6 +1,6 @@
 """How polynomial continued fractions converge: whether, how fast, and how well the limit is approximated by what is left after cancelling.
 
-The metrics are those of R. Shalyt, U. Seligmann, I. Beit Halachmi, O. David, R. Elimelech and I. Kaminer, "Unsupervised Discovery of
+The metrics are those of M. Shalyt, U. Seligmann, I. Beit Halachmi, O. David, R. Elimelech and I. Kaminer, "Unsupervised Discovery of
 Formulas for Mathematical Constants", NeurIPS 2024, arXiv:2412.16818. With the limit L, the convergents p_n/q_n, g = gcd(p_n, q_n):
 
     delta            −log|L − p_n/q_n| / log|q_n/g| − 1, a blind estimate of the irrationality measure less 1 (naive: with g = 1)
@@ -143,7 +143,7 @@ def kinds(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     With s(n) = a(n) a(n−1) and D = s + 4b: where D > 0 from some n on, the fraction converges (the parabola theorem; with b growing
     no faster than n², by the Stern–Stolz series), and the degree of D beside that of s tells how fast. Where D < 0, it converges only
-    if −D/s falls as κ/n² with κ ≤ 1/4 (L. Lorentzen, H. Waadeland, "Continued Fractions", vol. 1, 2008, sections 3.2 and 4.3).
+    if −D/s falls as κ/n² with κ ≤ 1/4 (L. Lorentzen, H. Waadeland, "Continued Fractions", vol. 1, 2008).
 
     >>> names = [Kind(k).name for k in kinds(np.array([[2, 1], [0, 1], [0, 1], [0, 2]]), np.array([[1, 1], [-1, 0], [0, 2], [1, -2]]))]
     >>> names

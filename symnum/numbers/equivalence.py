@@ -5,7 +5,7 @@ the sign of a). What an inflation leaves alone is the rational function R(n) = b
 R are inflations of each other. A shift n → n + k takes the tail from k on in place of the fraction. The key of a family is R with n
 shifted so that the mean of the roots of its numerator and denominator lies in (−1, 0]; the values of two members are related by a
 Möbius map with integer coefficients, found here exactly.
-The rational function as key of a family: LIReC, the library behind R. Shalyt et al., "Unsupervised Discovery of Formulas for
+The rational function as key of a family: LIReC, the library behind M. Shalyt et al., "Unsupervised Discovery of Formulas for
 Mathematical Constants", NeurIPS 2024, arXiv:2412.16818; there the largest root fixes the shift, which the mean of the roots does
 without finding any. Folds: T. Raz et al., "From Euler to AI: unifying formulas for mathematical constants", arXiv:2502.17533.
 """

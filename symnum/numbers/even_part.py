@@ -6,7 +6,7 @@ convergent obeys
     u_{2n} = (a² + b(2n) + b(2n−1)) u_{2n−2} − b(2n−1) b(2n−2) u_{2n−4},
 
 a fraction with equal characteristic roots, for which `pcf_tail` proves as many digits as are asked for. The contraction is classical:
-O. Perron, "Die Lehre von den Kettenbrüchen", vol. 2, 1957, § 1.
+O. Perron, "Die Lehre von den Kettenbrüchen", vol. 2, 1957.
 """
 
 import math

@@ -54,7 +54,7 @@ def hilbert_basis(rows: Sequence[Sequence[int]], n: int | None = None, limit: in
     Sorted by sum, then lexicographically (larger first entries first). None where a working set grows past `limit` vectors.
 
     The lattice is projected to ever more coordinates; at each one the vectors that are >= 0 so far are completed by sums of one with
-    a positive and one with a negative new entry (L. Pottier, Proc. RTA 1991, doi:10.1007/3-540-53904-2_94; R. Hemmecke, On the
+    a positive and one with a negative new entry (L. Pottier, Proc. RTA 1991; R. Hemmecke, On the
     computation of Hilbert bases of cones, arXiv:math/0203105).
 
     >>> hilbert_basis([(1, 0, -1, -1), (0, 2, -1, -2)])  # C + O2 -> CO + CO2

@@ -2,8 +2,8 @@
 
 A convergent p_n/q_n obeys u_n = a(n) u_{n−1} + b(n) u_{n−2}, so that n terms are a product of 2 × 2 integer matrices, taken by binary
 splitting. The ball of the limit is proven: where 4 b(n) ≥ −a(n) a(n−1) for every n from N on, the tail from N lies between half its
-first term and infinity (the parabola theorem on the real line; L. Lorentzen, H. Waadeland, "Continued Fractions", vol. 1, 2008,
-section 3.4), and the limit lies between the images of the two.
+first term and infinity (the parabola theorem on the real line; L. Lorentzen, H. Waadeland, "Continued Fractions", vol. 1, 2008),
+and the limit lies between the images of the two.
 """
 
 import math
@@ -125,8 +125,10 @@ class PCF:
         if self.proven_from is None:
             msg = f"4 b(n) + a(n) a(n-1) >= 0 for all large n was required for a proven limit, got {self}"
             raise ValueError(msg)
-        product, done = self._head(), 1
         n = max(FIRST_DEPTH, self.proven_from)
+        if n > max(depth, FIRST_DEPTH):
+            return arb.nan()  # tails are bounded from the N-th term on only
+        product, done = self._head(), 1
         while True:
             product, done = _times(product, self.matrix(done, n)), n
             limit = self._enclosure(product, n, digits)

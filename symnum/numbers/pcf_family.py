@@ -5,7 +5,6 @@ coefficients are made from the numbers by compiled code, so that a family of any
 """
 
 import ast
-import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -13,11 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from flint import Ordering, fmpz_mpoly, fmpz_mpoly_ctx
+from flint import Ordering, fmpz_mpoly, fmpz_mpoly_ctx, nmod_mat
 from numba import njit
 
 LARGEST = 1 << 40  # coefficients beyond lose digits in a float64 table
 MOST_DEGREE = 32
+MOST_TERMS = 1 << 16  # while a template is multiplied out; ((x + y + z + n)^32)^32 would not end
 Ranges = Mapping[str, tuple[int, int]]
 
 
@@ -55,6 +55,9 @@ class Family:
             low, high = map(int, ranges[name])
             if low > high:
                 msg = f"a range from a smaller to a larger number was required, got {name} = {low}..{high}: the domain would be empty"
+                raise ValueError(msg)
+            if max(-low, high) > LARGEST:
+                msg = f"unknowns up to 2^40 were required, got {name} = {low}..{high}"
                 raise ValueError(msg)
             chosen.append((name, low, high))
         family = cls(template, tuple(chosen), tuple((int(c), *map(int, powers)) for powers, c in sorted(polynomial.to_dict().items())))
@@ -99,8 +102,11 @@ class Family:
     def odd(self) -> bool:
         """Whether the negative of every polynomial of the family is in it: changing the sign of some unknowns changes all signs."""
         symmetric = [i for i, (_, low, high) in enumerate(self.ranges) if low == -high]
-        subsets = itertools.chain.from_iterable(itertools.combinations(symmetric, k) for k in range(1, len(symmetric) + 1))
-        return bool(self.monomials) and any(all(sum(m[2 + i] for i in s) % 2 for m in self.monomials) for s in subsets)
+        if not self.monomials or not symmetric:
+            return False
+        parity = nmod_mat([[m[2 + i] % 2 for i in symmetric] for m in self.monomials], 2)  # does the i-th unknown change m's sign?
+        augmented = nmod_mat([[*row, 1] for row in parity.tolist()], 2)
+        return parity.rank() == augmented.rank()  # a choice of unknowns that changes all signs solves a linear system
 
     def rows(self, first: int, last: int) -> np.ndarray:
         """Coefficients (last − first, degree + 1) int64, the highest power first, of the choices first ≤ i < last.
@@ -179,11 +185,21 @@ def _polynomial(node: ast.expr, gens: dict, ring, template: str) -> fmpz_mpoly:
         case ast.BinOp(op=ast.Sub(), left=left, right=right):
             return of(left) - of(right)
         case ast.BinOp(op=ast.Mult(), left=left, right=right):
-            return of(left) * of(right)
+            x, y = of(left), of(right)
+            _check_terms(len(x) * len(y), template)
+            return x * y
         case ast.BinOp(op=ast.Pow(), left=left, right=ast.Constant(value=int() as k)) if 0 <= k <= MOST_DEGREE:
-            return of(left) ** k
+            x = of(left)
+            _check_terms(math.comb(len(x) + k, k), template)
+            return x ** k
     msg = f"whole numbers, n, unknowns, + - * and powers up to {MOST_DEGREE} were required, got {ast.unparse(node)!r} in {template!r}"
     raise ValueError(msg)
+
+
+def _check_terms(terms: int, template: str) -> None:
+    if terms > MOST_TERMS:
+        msg = f"a template of at most {MOST_TERMS} terms when it is multiplied out was required, got {template!r}"
+        raise ValueError(msg)
 
 
 @njit(cache=True, nogil=True)

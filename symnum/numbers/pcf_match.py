@@ -24,6 +24,7 @@ from symnum.numbers.relation import Relation, common_digits, integer_relations, 
 
 TOLERANCE = 2e-11  # between a compressed screened value and a compressed image
 MOST_HEIGHT = 30  # 6 million images a constant, half a gigabyte while they are sorted
+LARGEST = 1e8  # in size; images of larger constants, and of their inverses, lie within the tolerance of each other
 LOOK = 30  # digits of the first ball
 SEARCH = 50  # digits on which LLL looks for the relation, at least
 
@@ -49,7 +50,7 @@ class Images:
         """(αc + β)/(γc + δ) with |coefficients| ≤ height, coprime, αδ ≠ βγ, for every constant.
 
         Raises:
-            ValueError: the height is not between 1 and 30.
+            ValueError: the height is not between 1 and 30, or a constant is too large or too small to be screened.
 
         >>> images = Images.of(["pi"], 4)
         >>> [images.rows[i].tolist() for i in images.near(np.array([4 / 3.141592653589793]))[0]]
@@ -61,6 +62,9 @@ class Images:
         values, rows = [], []
         for k, constant in enumerate(constants):
             c = float(formula.ball(constant, 20))
+            if not 1 / LARGEST <= abs(c) <= LARGEST:
+                msg = f"a constant between {1 / LARGEST:g} and {LARGEST:g} in size was required, got {constant} = {c:g}; scale it"
+                raise ValueError(msg)
             count = _images(c, height, np.empty(0), np.empty((0, 4), np.int16))
             v, r = np.empty(count), np.empty((count, 4), np.int16)
             _images(c, height, v, r)

@@ -9,7 +9,7 @@ expansion n^d Σ τ_k n^−k, whose τ_k are rational and follow one from the ot
 is a statement on polynomials, checked exactly by the signs of their coefficients about N. As b < 0, the map t ↦ a + b/t increases, so
 that some sequence of tails lies between L and U. It is the right one: the tails of the convergents fall from infinity to the largest
 sequence T; were T above the enclosed one by δ > 0, δ(n+1) = δ(n)·T·t/|b| would grow faster than n^(d+θ−1), θ > 0, and no T of the order
-of a(n)/2 allows for that. L. Lorentzen, H. Waadeland, "Continued Fractions", vol. 1, 2008, ch. 5 (tail sequences and modified convergents).
+of a(n)/2 allows for that. L. Lorentzen, H. Waadeland, "Continued Fractions", vol. 1, 2008 (tail sequences and modified convergents).
 """
 
 import math

@@ -2,7 +2,7 @@
 
 A number and a sequence of signs fix the fraction: a(n) is the floor of what is left where the next sign is +, the ceiling where it
 is −. From n = 1 on a(n) ≥ 1, and a(n) ≥ 2 where b(n+1) = −1: such fractions are called semi-regular, and converge (O. Perron, "Die Lehre
-von den Kettenbrüchen", vol. 1, 1954, § 37). What remains after n terms, a(n) + b(n+1)/(a(n+1) + …), lies between 1 and infinity, so
+von den Kettenbrüchen", vol. 1, 1954). What remains after n terms, a(n) + b(n+1)/(a(n+1) + …), lies between 1 and infinity, so
 that the value lies between the images of the two: a proven enclosure.
 
 An *interlaced* fraction has a(n) equal to a polynomial in k on every residue class n = s + r + m·k, after s single terms.
