@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from symnum.numbers.coboundary import check_certificate, prove
 from symnum.numbers.equivalence import family_key, high_first
 from symnum.numbers.formula import ball
-from symnum.numbers.gauge import Blocks, Gauge, determinant, gauge, product
+from symnum.numbers.gauge import Blocks, Gauge, determinant, gauge
 from symnum.numbers.known import Anchor, anchors
 from symnum.numbers.pcf import PCF
 

@@ -14,7 +14,6 @@ and can be killed at any time: a file is whole or not there, and the ledger's cu
 """
 
 import json
-import math
 import os
 import threading
 import time
@@ -33,10 +32,12 @@ from symnum.conjecture.census_constants import NONE, UNSEEN
 from symnum.conjecture.census_domain import Domain
 from symnum.conjecture.census_survey import Stratum, Survey, survey
 from symnum.numbers.dynamics import DEPTH, NAMES, Kind, metrics
+from symnum.numbers.equivalence import primitive
 from symnum.numbers.known import known
 from symnum.numbers.ledger import Ledger
 from symnum.numbers.pcf import PCF
 
+MOST_DEPTH = 10_000  # numerators and denominators of a block, exact, fill a gigabyte there
 SHOWN = tuple(dict.fromkeys(name for plane in PLANES for name in plane))
 Progress = Callable[[str, int, int], None]
 
@@ -93,11 +94,8 @@ class Census:
 
         A mirrored fraction has the label of its image, an inflated one that of the fraction it was inflated from.
         """
-        a, b = (_padded(c, self.domain.degree) for c in (fraction.a, fraction.b))
-        common = next(c for c in range(math.gcd(*a), 0, -1) if all(x % c == 0 for x in a) and all(x % (c * c) == 0 for x in b))
-        if fraction.a[0] < 0:
-            common = -common
-        row = self._position.get((tuple(x // common for x in a), tuple(x // common**2 for x in b)))
+        small = primitive(fraction)
+        row = self._position.get((_padded(small.a, self.domain.degree), _padded(small.b, self.domain.degree)))
         return None if row is None or self.table["label"][row] == UNSEEN else str(self.table["label"][row])
 
     @cached_property
@@ -143,8 +141,8 @@ def census(degree: int = 2, coefficients: int = 5, out: str | Path = "run", resu
     4 sqrt(5) ['(1 + sqrt(5))/2']
     """
     domain = Domain(degree, coefficients)
-    if depth < 128 or (threads is not None and threads < 1):
-        msg = f"a depth from 128 and processes from 1 on were required, got depth {depth}, {threads} processes"
+    if not 128 <= depth <= MOST_DEPTH or (threads is not None and threads < 1):
+        msg = f"a depth from 128 to {MOST_DEPTH} and processes from 1 on were required, got depth {depth}, {threads} processes"
         raise ValueError(msg)
     folder = Path(out)
     with Ledger.open(folder, "census", {"degree": degree, "range": coefficients, "depth": depth}, resume) as ledger:

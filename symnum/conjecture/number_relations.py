@@ -299,11 +299,12 @@ TRANSFORMS: tuple[Transform, ...] = (
 
 def transformed(target: Target) -> Iterator[Target]:
     """The number behind each function whose inverse is a formula."""
+    most = max(SEARCH_BITS, target.bits) if target.ordinary else SEARCH_BITS  # exp of a tiny number is known far too well
     for text, forward, inverse, fits in TRANSFORMS:
         if fits(target.value):
             value = forward(target.value)
             if value.is_finite() and not value.contains(0):
-                image = replace(Target.of(value, max(SEARCH_BITS, target.bits)), inverse=inverse, solved=text)
+                image = replace(Target.of(value, most), inverse=inverse, solved=text)
                 if image.ordinary:
                     yield image
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from symnum.conjecture.pcf_block import Block
 from symnum.conjecture.pcf_run import standing
-from symnum.numbers.equivalence import family_key
+from symnum.numbers.equivalence import family_key, primitive
 from symnum.numbers.ledger import Step
 from symnum.numbers.pcf import PCF
-from symnum.numbers.pcf_match import LOOK, Images, Match, convergence, find, holds, reduced, value_ball
+from symnum.numbers.pcf_match import LOOK, Images, Match, convergence, find, holds, value_ball
 
 OUTCOMES = {"rational": "rational value", "unproven": "no ball", None: "no relation"}
 
@@ -51,7 +51,7 @@ class Confirmation:
         return list(dict.fromkeys(self.constants[k] for k, *row in rows if holds(row, self.constants[k], ball)))
 
     def _confirm(self, step: Step, pcf: PCF, constants: tuple[str, ...]) -> None:
-        pcf = reduced(pcf)
+        pcf = primitive(pcf)
         if (pcf, constants) in self.seen:
             return
         self.seen.add((pcf, constants))

@@ -9,7 +9,7 @@ from flint import arb
 
 from symnum.conjecture.number_relations import Proposal
 from symnum.language.expr import Expr
-from symnum.language.grammar import CONST, Grammar
+from symnum.language.grammar import CONST, VAR, Grammar
 from symnum.language.ops import OPS, Op
 from symnum.language.rules import Rules, compile_rules
 from symnum.numbers import formula
@@ -17,6 +17,7 @@ from symnum.search.meet import Forms, Match, Side, meet
 
 SHORT = (20_000, 100_000)  # forms with the number, and without it
 LONG = (600_000, 2_000_000)
+CONSTANTS = ("golden", "euler", "catalan", "zeta(3)")  # what VAR may be beside the number
 LEVELS = 60  # no side gets so far
 MOST_CONFIRMED = 12  # equations of one number that are kept: the others say the same
 STRIKING = 4  # digits beyond what chance explains, from which a failed equation is worth a word
@@ -33,8 +34,8 @@ class TwoSides:
     Args:
         value: its ball.
         digits: how many it carries.
-        grammar: a shipped grammar by name, or a .g file; its variable `x` is the number, every other variable must be the text
-            of a known number, such as euler or `zeta(3)`.
+        grammar: a shipped grammar by name, or a .g file; VAR is the number or one of `CONSTANTS`, the variable `x` is the number,
+            every other variable must be the text of a known number, such as `zeta(5)`.
         deadline: monotonic seconds.
 
     Raises:
@@ -125,7 +126,7 @@ def _prepared(grammar: Grammar) -> tuple[Rules, Mapping[str, float]]:
     if any(CONST in p.template for p in grammar.productions):
         msg = f"a grammar of numbers was required, {grammar.name} has free constants (CONST)"
         raise ValueError(msg)
-    names = sorted({*grammar.variables, "x"})
+    names = sorted({*grammar.variables, *(CONSTANTS if any(VAR in p.template for p in grammar.productions) else ()), "x"})
     return compile_rules(grammar, names), {n: float(formula.ball(n, 20)) for n in names if n != "x"}
 
 

@@ -19,6 +19,7 @@ After T. Raz et al., "From Euler to AI: unifying formulas for mathematical const
 """
 
 from collections.abc import Mapping, Sequence
+from operator import index
 from typing import Any
 
 from flint import ctx, fmpz_poly
@@ -27,7 +28,6 @@ from symnum.numbers import formula
 from symnum.numbers.equivalence import (
     Moebius,
     applied,
-    compose,
     deflate,
     family_key,
     high_first,
@@ -37,9 +37,9 @@ from symnum.numbers.equivalence import (
     normal,
     shifted,
 )
-from symnum.numbers.gauge import Blocks, Gauge, Matrix, determinant, gauge, product
+from symnum.numbers.gauge import Blocks, Gauge, Matrix, determinant, gauge
 from symnum.numbers.known import Anchor, anchors
-from symnum.numbers.pcf import PCF
+from symnum.numbers.pcf import PCF, compose
 
 Certificate = dict[str, Any]
 FOLDS = ((1, 1), (2, 1), (1, 2))  # steps per block of the fraction, of the anchor
@@ -170,7 +170,7 @@ def _between(pcf: PCF, small: PCF, anchor: PCF, folds: tuple[int, ...], shifts: 
     if not _limits_correspond(first, second, found.u):
         return None
     u = tuple(x(start) for x in found.u)
-    inner = compose(compose(_before(small, first.first(start)), u), inverse(_before(anchor, second.first(start))))
+    inner = compose(compose(small.convergents(first.first(start)), u), inverse(anchor.convergents(second.first(start))))
     return normal(compose(outer, inner))
 
 
@@ -211,14 +211,8 @@ def _tail(blocks: Blocks, x: fmpz_poly, y: fmpz_poly) -> bool:
     return False
 
 
-def _before(pcf: PCF, n: int) -> tuple[Any, ...]:
-    """The map from (x, y), the direction in which M(n) M(n+1)⋯ tends, to the value: as `head`, for the tail b(n) x/y."""
-    p, p0, q, q0 = product((pcf.polynomials[0](0), 1, 1, 0), pcf.matrix(1, n))
-    return p, p0, q, q0
-
-
 def _fraction(data: Mapping[str, Any]) -> PCF:
-    return PCF(tuple(map(int, data["a"])), tuple(map(int, data["b"])))
+    return PCF(tuple(map(index, data["a"])), tuple(map(index, data["b"])))  # int would make 1 of 1.5
 
 
 def _texts(pcf: PCF) -> dict[str, list[int]]:
@@ -226,7 +220,7 @@ def _texts(pcf: PCF) -> dict[str, list[int]]:
 
 
 def _polynomial(coefficients: Sequence[int]) -> fmpz_poly:
-    return fmpz_poly([int(c) for c in reversed(coefficients)])
+    return fmpz_poly([index(c) for c in reversed(coefficients)])
 
 
 def _list(p: fmpz_poly) -> list[int]:

@@ -10,12 +10,14 @@ Mathematical Constants", NeurIPS 2024, arXiv:2412.16818; there the largest root 
 without finding any. Folds: T. Raz et al., "From Euler to AI: unifying formulas for mathematical constants", arXiv:2502.17533.
 """
 
+import re
+from collections.abc import Sequence
 from functools import lru_cache
 from math import gcd, prod
 
 from flint import arb, ctx, fmpq, fmpz, fmpz_poly
 
-from symnum.numbers.pcf import PCF
+from symnum.numbers.pcf import PCF, compose
 
 Moebius = tuple[int, int, int, int]  # (A, B, C, D): x -> (A x + B) / (C x + D)
 CONFIRMED = 30  # digits to which proven balls must agree with a Möbius map that was found exactly
@@ -40,8 +42,17 @@ def deflate(pcf: PCF) -> PCF:
             if rest != 0:
                 break
             a, b = a // factor, quotient
-    content = _square_root(gcd(_content(a) ** 2, _content(b))) * (-1 if a.degree() >= 0 and a.leading_coefficient() < 0 else 1)
-    return PCF(tuple(c // content for c in high_first(a)), tuple(c // content**2 for c in high_first(b)))
+    return primitive(PCF(high_first(a), high_first(b)))
+
+
+def primitive(pcf: PCF) -> PCF:
+    """The fraction of which this one is the inflation by a constant: (a, b) of (c·a, c²·b), the sign of c making a_lead positive.
+
+    >>> primitive(PCF((-4, -2), (4, 0, 0)))
+    PCF(a=(2, 1), b=(1, 0, 0))
+    """
+    c = _square_root(gcd(gcd(*pcf.a) ** 2, *pcf.b)) * (-1 if pcf.a[0] < 0 else 1)
+    return PCF(tuple(x // c for x in pcf.a), tuple(x // c**2 for x in pcf.b))
 
 
 def _square_root(n: int) -> int:
@@ -119,14 +130,8 @@ def head(pcf: PCF, n: int) -> tuple[fmpz, ...]:
     if n == 0:
         return fmpz(1), fmpz(0), fmpz(0), fmpz(1)
     b = pcf.polynomials[1](n)
-    p, p0, q, q0 = compose((pcf.polynomials[0](0), 1, 1, 0), pcf.matrix(1, n))
+    p, p0, q, q0 = pcf.convergents(n)
     return p, b * p0, q, b * q0
-
-
-def compose(first, second):
-    """The matrix product: the map `first` after `second`."""
-    (a, b, c, d), (e, f, g, h) = first, second
-    return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
 
 
 def inverse(m):
@@ -147,22 +152,40 @@ def moebius_text(m: Moebius, x: str) -> str:
     """The image of a formula as a formula.
 
     >>> moebius_text((0, 4, 1, 0), "pi"), moebius_text((1, -2, -3, 4), "pi^2"), moebius_text((3, 0, 0, 1), "zeta(3)")
-    ('4/pi', '(pi^2 - 2)/(-3*pi^2 + 4)', '3*zeta(3)')
+    ('4/pi', '-(pi^2 - 2)/(3*pi^2 - 4)', '3*zeta(3)')
     """
-    simple = x.isidentifier() or (x.endswith(")") and x.count("(") == 1 and x.split("(")[0].isidentifier())
-    name = x if simple or (x.count("^") == 1 and x.replace("^", "").isalnum()) else f"({x})"
-    above, below = (_line(c, d, name) for c, d in (m[:2], m[2:]))
-    if below == "1":
-        return above
-    return "/".join(f"({side})" if " " in side or "*" in side and side is below else side for side in (above, below))
+    a, b, c, d = m
+    return quotient_text((b, a), (d, c), ("", factor_text(x)))
 
 
-def _line(slope: int, constant: int, x: str) -> str:
-    if not slope:
-        return str(constant)
-    size = "" if abs(slope) == 1 else f"{abs(slope)}*"
-    rest = f" {'-' if constant < 0 else '+'} {abs(constant)}" if constant else ""
-    return f"{'-' if slope < 0 else ''}{size}{x}{rest}"
+def factor_text(formula: str) -> str:
+    """The formula as it may stand in a product: in parentheses, unless it is a name, a value of a function or a power of one."""
+    return formula if re.fullmatch(r"[^\W\d]\w*(\([^()]*\))?(\^\d+)?", formula) else f"({formula})"
+
+
+def quotient_text(above: Sequence[int], below: Sequence[int], names: Sequence[str]) -> str:
+    """Σ aboveᵢ nameᵢ / Σ belowᵢ nameᵢ, where the name of 1 is empty; the last terms come first, and theirs are the positive ones.
+
+    >>> quotient_text((0, -4, 2), (1, 0, 0), ("", "pi", "log(2)")), quotient_text((1, 1), (0, -2), ("", "pi"))
+    ('2*log(2) - 4*pi', '-(pi + 1)/(2*pi)')
+    """
+    signs = [1 if next(c for c in reversed(side) if c) > 0 else -1 for side in (above, below)]
+    over, under = (_sum([sign * c for c in side], names) for sign, side in zip(signs, (above, below), strict=True))
+    minus = signs[0] != signs[1]
+    if " " in over and (minus or under != "1"):
+        over = f"({over})"
+    if " " in under or "*" in under:
+        under = f"({under})"
+    return "-" * minus + (over if under == "1" else f"{over}/{under}")
+
+
+def _sum(coefficients: Sequence[int], names: Sequence[str]) -> str:
+    text = ""
+    for c, name in reversed(list(zip(coefficients, names, strict=True))):
+        if c:
+            size = str(abs(c)) if not name else name if abs(c) == 1 else f"{abs(c)}*{name}"
+            text += (" - " if c < 0 else " + ") + size if text else ("-" if c < 0 else "") + size
+    return text
 
 
 def applied(m: Moebius, x: arb) -> arb:
@@ -226,10 +249,6 @@ def _reduced(top: fmpz_poly, bottom: fmpz_poly) -> tuple[fmpz_poly, fmpz_poly]:
 def shifted(p: fmpz_poly, k: int) -> fmpz_poly:
     """p(n + k)."""
     return p(fmpz_poly([k, 1]))
-
-
-def _content(p: fmpz_poly) -> int:
-    return gcd(*(int(c) for c in p.coeffs()))
 
 
 def high_first(p: fmpz_poly) -> tuple[int, ...]:

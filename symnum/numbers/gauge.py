@@ -19,7 +19,7 @@ from flint import fmpq, fmpz_poly, nmod_mat
 
 from symnum.numbers.equivalence import canonical_ratio, folded, shifted
 from symnum.numbers.modular import kernel_vector, nullity
-from symnum.numbers.pcf import PCF
+from symnum.numbers.pcf import PCF, compose
 
 SCREEN = (1 << 31) - 1  # a prime whose products fit into 64 bits
 POLES = ((0, 0), (1, 0), (1, 1), (2, 0))  # how often U is multiplied by the factors between the shifts of a class, and so many beyond
@@ -72,15 +72,9 @@ class Gauge:
 
     def holds(self, first: Matrix, second: Matrix) -> bool:
         """Whether the identity holds, and no side is 0."""
-        left = [self.s * x for x in product(self.u, second)]
-        right = [self.d * x for x in product(first, tuple(shifted(x, 1) for x in self.u))]
+        left = [self.s * x for x in compose(self.u, second)]
+        right = [self.d * x for x in compose(first, tuple(shifted(x, 1) for x in self.u))]
         return left == right and determinant(self.u) != 0 and self.s != 0 and self.d != 0
-
-
-def product(m: Matrix, n: Matrix) -> Matrix:
-    """m·n."""
-    (a, b, c, d), (e, f, g, h) = m, n
-    return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
 
 
 def determinant(m: Matrix) -> fmpz_poly:

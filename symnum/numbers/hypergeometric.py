@@ -2,7 +2,7 @@
 
 Roots of p and q are brought to (0, 1] by the rational factor that a whole shift leaves; full sets of roots j/m, gcd(j, m) = 1, become
 quotients of factorials (m n)! by Gauss's multiplication formula, what is left rising factorials; M. Petkovšek, H. S. Wilf and
-D. Zeilberger, A = B, 1996, section 3.
+D. Zeilberger, A = B, 1996, chapter 3.
 """
 
 from collections import Counter

@@ -70,7 +70,7 @@ class PCF:
         """The product of [[a(n), 1], [b(n), 0]] over first ≤ n < last."""
         if last - first > LEAF:
             middle = (first + last) // 2
-            return _times(self.matrix(first, middle), self.matrix(middle, last))
+            return compose(self.matrix(first, middle), self.matrix(middle, last))
         a, b = self.polynomials
         p, p0, q, q0 = fmpz(1), fmpz(0), fmpz(0), fmpz(1)
         for n in range(first, last):
@@ -87,11 +87,16 @@ class PCF:
         >>> PCF((1, 3), (-1, 0)).convergent(2)
         49/18
         """
-        p, _, q, _ = _times(self._head(), self.matrix(1, n + 1))
+        p, _, q, _ = self.convergents(n + 1)
         return fmpq(p, q)
 
-    def _head(self) -> Matrix:
-        return self.polynomials[0](0), fmpz(1), fmpz(1), fmpz(0)
+    def convergents(self, n: int) -> Matrix:
+        """p_{n−1}, p_{n−2}, q_{n−1}, q_{n−2}: numerators and denominators of two convergents, n ≥ 1.
+
+        >>> PCF((2, 1), (1, 0, 0)).convergents(2)
+        (4, 1, 3, 1)
+        """
+        return compose((self.polynomials[0](0), fmpz(1), fmpz(1), fmpz(0)), self.matrix(1, n))
 
     @cached_property
     def proven_from(self) -> int | None:
@@ -128,13 +133,13 @@ class PCF:
         n = max(FIRST_DEPTH, self.proven_from)
         if n > max(depth, FIRST_DEPTH):
             return arb.nan()  # tails are bounded from the N-th term on only
-        product, done = self._head(), 1
+        product = self.convergents(n)
         while True:
-            product, done = _times(product, self.matrix(done, n)), n
             limit = self._enclosure(product, n, digits)
             if n >= depth or (limit.is_finite() and limit.rel_accuracy_bits() >= digits * math.log2(10)):
                 return limit
-            n = min(2 * n, depth)
+            done, n = n, min(2 * n, depth)
+            product = compose(product, self.matrix(done, n))
 
     def _enclosure(self, product: Matrix, n: int, digits: int) -> arb:
         """Where the limit lies when the tail a(n) + b(n+1)/… lies between a(n)/2 and infinity."""
@@ -179,10 +184,9 @@ class PCF:
         return text
 
 
-def _times(left: Matrix, right: Matrix) -> Matrix:
-    """left · right, where the rows are (p_n, p_{n−1}) and (q_n, q_{n−1})."""
-    a, b, c, d = left
-    e, f, g, h = right
+def compose(first, second):
+    """The product of two matrices (A, B, C, D), rows one after the other, of any ring: as Möbius maps, `first` after `second`."""
+    (a, b, c, d), (e, f, g, h) = first, second
     return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
 
 

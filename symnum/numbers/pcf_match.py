@@ -6,7 +6,6 @@ a ball of all digits asked for, with the digits that the acceptance rule of `sym
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,10 +15,11 @@ from flint import arb, ctx
 from numba import njit
 
 from symnum.numbers import formula
+from symnum.numbers.equivalence import factor_text, quotient_text
 from symnum.numbers.pcf import PCF
 from symnum.numbers.pcf_filter import exponent
 from symnum.numbers.pcf_screen import Sieve, compress
-from symnum.numbers.pcf_tail import convergents, tail_ball
+from symnum.numbers.pcf_tail import tail_ball
 from symnum.numbers.relation import Relation, common_digits, integer_relations, needed_digits
 
 TOLERANCE = 2e-11  # between a compressed screened value and a compressed image
@@ -129,18 +129,6 @@ def value_ball(pcf: PCF, digits: int) -> arb | None:
     return ball if ball.is_finite() else None
 
 
-def reduced(pcf: PCF) -> PCF:
-    """The fraction of which this one is the inflation by a constant: (a, b) of (c·a, c²·b), the sign of c making a_lead positive.
-
-    >>> reduced(PCF((-4, -2), (4, 0, 0)))
-    PCF(a=(2, 1), b=(1, 0, 0))
-    """
-    whole, square = math.gcd(*pcf.a), math.gcd(*pcf.b)
-    c = max(d for d in range(1, math.isqrt(square) + 1) if square % (d * d) == 0 and whole % d == 0)
-    c = -c if pcf.a[0] < 0 else c
-    return PCF(tuple(x // c for x in pcf.a), tuple(x // (c * c) for x in pcf.b))
-
-
 @dataclass(frozen=True)
 class Match:
     """A relation Σ αᵢ cᵢ = v Σ γᵢ cᵢ of a fraction's value v, c₀ = 1.
@@ -158,43 +146,14 @@ class Match:
     @property
     def basis(self) -> tuple[str, ...]:
         """What the coefficients multiply."""
-        return ("1", *self.constants, "v", *(f"v*{_factor(c)}" for c in self.constants))
+        return ("1", *self.constants, "v", *(f"v*{factor_text(c)}" for c in self.constants))
 
     @property
     def formula(self) -> str:
         """The value as an arithmetic text."""
         half = len(self.constants) + 1
-        above, below = list(self.relation.coefficients[:half]), [-c for c in self.relation.coefficients[half:]]
-        if next(c for c in reversed(below) if c) < 0:
-            above, below = [-c for c in above], [-c for c in below]
-        names = ("", *map(_factor, self.constants))
-        return _quotient(above, below, names)
-
-
-def _factor(constant: str) -> str:
-    """The constant's text as it may stand in a product."""
-    return constant if re.fullmatch(r"\w+(\([^()]*\))?(\^\d+)?", constant) else f"({constant})"
-
-
-def _sum(coefficients: Sequence[int], names: Sequence[str]) -> str:
-    text = ""
-    for c, name in reversed(list(zip(coefficients, names, strict=True))):
-        if c:
-            size = str(abs(c)) if not name else name if abs(c) == 1 else f"{abs(c)}*{name}"
-            text += (" - " if c < 0 else " + ") + size if text else ("-" if c < 0 else "") + size
-    return text or "0"
-
-
-def _quotient(above: Sequence[int], below: Sequence[int], names: Sequence[str]) -> str:
-    minus = next(c for c in reversed(above) if c) < 0
-    over, under = _sum([-c for c in above] if minus else above, names), _sum(below, names)
-    if under != "1":
-        over = f"({over})" if " " in over else over
-        under = f"({under})" if " " in under or "*" in under else under
-        over = f"{over}/{under}"
-    elif minus and " " in over:
-        over = f"({over})"
-    return "-" * minus + over
+        above, below = self.relation.coefficients[:half], [-c for c in self.relation.coefficients[half:]]
+        return quotient_text(above, below, ("", *map(factor_text, self.constants)))
 
 
 def holds(row: Sequence[int], constant: str, value: arb) -> bool:
@@ -284,7 +243,7 @@ def convergence(pcf: PCF) -> tuple[str, float]:
 
 def _last_step(pcf: PCF, n: int) -> float:
     """log₁₀ |v_n − v_{n−1}| = log₁₀ |p_n q_{n−1} − p_{n−1} q_n| − log₁₀ |q_n q_{n−1}|."""
-    p, p0, q, q0 = convergents(pcf, n + 1)
+    p, p0, q, q0 = pcf.convergents(n + 1)
     with ctx.workprec(64):
         step = abs(arb(p * q0 - p0 * q) / arb(q * q0))
         return float(step.log() / arb(10).log())

@@ -17,7 +17,7 @@ import math
 from flint import arb, ctx, fmpq, fmpq_poly, fmpz_poly
 
 from symnum.numbers.formula import GUARD
-from symnum.numbers.pcf import PCF, Matrix
+from symnum.numbers.pcf import PCF
 from symnum.numbers.pcf_filter import exponent
 
 PER_TERM = 1.6  # digits that a term of the expansion is worth at N = 8K
@@ -112,20 +112,9 @@ def _positive(p: fmpq_poly, n: int) -> bool:
     return all(c >= 0 for c in coefficients) and coefficients[0] > 0
 
 
-def convergents(pcf: PCF, n: int) -> Matrix:
-    """p_{n−1}, p_{n−2}, q_{n−1}, q_{n−2}: the numerators and denominators of two convergents, n ≥ 1.
-
-    >>> convergents(PCF((2, 1), (1, 0, 0)), 2)
-    (4, 1, 3, 1)
-    """
-    first = pcf.polynomials[0](0)
-    x, x0, y, y0 = pcf.matrix(1, n)
-    return first * x + y, first * x0 + y0, x, x0
-
-
 def _value(pcf: PCF, bounds: tuple[fmpq, fmpq], n: int, digits: int) -> arb:
     """The image of the tail's bounds under the first n terms."""
-    p, p0, q, q0 = convergents(pcf, n)
+    p, p0, q, q0 = pcf.convergents(n)
     last = pcf.polynomials[1](n)
     with ctx.workprec(_bits(digits)):
         below, above = (q * t + q0 * last for t in bounds)
