@@ -61,9 +61,9 @@ def test_empty_and_huge_domains(tmp_path, degree, coefficients):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("bad", [{"depth": 100}, {"threads": 0}])
+@pytest.mark.parametrize("bad", [{"depth": 100}, {"depth": 10**12}, {"threads": 0}])
 def test_bad_options(tmp_path, bad):
-    with pytest.raises(ValueError, match="a depth from 128 and processes from 1 on"):
+    with pytest.raises(ValueError, match="a depth from 128 to 10000 and processes from 1 on"):
         census(1, 1, tmp_path / "run", **bad)
 
 

@@ -13,7 +13,7 @@ from symnum.numbers.equivalence import family_key, high_first
 from symnum.numbers.formula import ball
 from symnum.numbers.gauge import Blocks, Gauge, determinant, gauge
 from symnum.numbers.known import Anchor, anchors
-from symnum.numbers.pcf import PCF
+from symnum.numbers.pcf import PCF, compose
 
 PROVED = {  # fraction -> its value
     "inflated and shifted e": (PCF((-4, -20), (-16, 0)), "-2*e/(3 - e)"),
@@ -91,6 +91,14 @@ def test_only_the_anchors_that_are_accepted_count():
         prove(pcf, [lie])
 
 
+def test_a_certificate_holds_whole_numbers_only():
+    proof = prove(PCF((3, 3), (-2, 1, 0)))
+    for name in ("fraction", "anchor", "deflated"):
+        assert not check_certificate(proof | {name: proof[name] | {"a": [c + 0.5 for c in proof[name]["a"]]}})
+    assert not check_certificate(proof | {"s": [c + 0.5 for c in proof["s"]]})
+    assert not check_certificate(proof | {"d": [str(c) for c in proof["d"]]})
+
+
 def test_what_is_not_known_or_ends_is_not_proved():
     assert prove(PCF((5, 1, 1), (7, 0, 1))) is None
     assert prove(PCF((0,), (1, 0))) is None
@@ -133,7 +141,7 @@ def combined(pcf, x, y):
     two = at(-2, x), at(-2, y)  # of (u_{n−2}, u_{n−3})
     step = (at(-1, a), fmpz_poly([1]), at(-1, b), fmpz_poly([0]))
     one = step[0] * x(back) + step[1] * y(back), step[2] * x(back) + step[3] * y(back)
-    m = product(step, (a, fmpz_poly([1]), b, fmpz_poly([0])))
+    m = compose(step, (a, fmpz_poly([1]), b, fmpz_poly([0])))
     now = m[0] * x + m[1] * y, m[2] * x + m[3] * y
     det = one[0] * two[1] - one[1] * two[0]
     if det == 0:

@@ -6,10 +6,12 @@ from flint import arb, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from symnum.numbers.equivalence import moebius
 from symnum.numbers.formula import ball
 from symnum.numbers.pcf import PCF, polynomial_text
 from symnum.numbers.pcf_filter import exponent
-from symnum.numbers.pcf_tail import convergents, tail_ball
+from symnum.numbers.pcf_match import value_ball
+from symnum.numbers.pcf_tail import tail_ball
 
 coefficients = st.lists(st.integers(-9, 9), min_size=1, max_size=4).map(tuple)
 
@@ -31,7 +33,7 @@ def test_convergents_are_those_of_the_fraction(a, b, n):
     for k in range(1, n + 1):
         x, y = pcf.polynomials[0](k), pcf.polynomials[1](k)
         p, p0, q, q0 = x * p + y * p0, p, x * q + y * q0, q
-    assert convergents(pcf, n + 1) == (p, p0, q, q0)
+    assert pcf.convergents(n + 1) == (p, p0, q, q0)
     if q:
         assert pcf.convergent(n) == p / q
     else:
@@ -84,6 +86,12 @@ def test_tail_balls_overlap_those_of_the_parabola_theorem(lead, a, b):
 @pytest.mark.parametrize(("a", "b"), [((2, 1), (1, 0, 0)), ((1, 3), (-1, 0)), ((2, 0), (-1, 0, 0)), ((2, 3, 3, 1), (-1, 1, *[0] * 5))])
 def test_what_has_no_such_tail_is_left_alone(a, b):
     assert tail_ball(PCF(a, b), 20) is None
+
+
+def test_what_is_bounded_only_far_out_is_not_walked_through():
+    far = PCF((1, -(10**12)), (1,))  # a changes its sign at n = 10^12
+    assert not far.ball(30).is_finite() and value_ball(far, 30) is None
+    assert moebius(PCF((-1, 10**12), (1,)), far) == (1, 0, 0, -1)
 
 
 def test_rational_and_unproven_fractions_are_refused():

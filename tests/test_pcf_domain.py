@@ -1,6 +1,7 @@
 """Domains of continued fractions: every pair counted, none met twice, nothing dropped that should stay."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -97,6 +98,15 @@ def test_families_that_hold_their_negatives():
     assert Family.of("(u*n+v)*(x*n+y)", {"u": (-2, 2), "v": (-2, 2), "x": (1, 5), "y": (-1, 5)}).odd
     assert not Family.of("x^2*n + y", {"x": (-5, 5), "y": (-5, 5)}).odd
     assert not Family.of("x*n + 1", {"x": (-5, 5)}).odd
+    assert Family.all(32, -1, 1).odd  # not by trying 2^33 choices of unknowns
+
+
+@pytest.mark.parametrize(("template", "ranges", "said"), [
+    ("((x+y+z+n)^32)^32", {"x": (0, 1), "y": (0, 1), "z": (0, 1)}, "terms"), ("x - x + n", {"x": (0, 10**30)}, "2^40"),
+    ("*".join(["(x+y+z+n)"] * 80), {"x": (0, 1), "y": (0, 1), "z": (0, 1)}, "terms")])
+def test_templates_that_would_not_end(template, ranges, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Family.of(template, ranges)
 
 
 def test_the_automatic_family_grows_with_what_is_asked():

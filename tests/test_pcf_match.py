@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from symnum.numbers.equivalence import primitive
 from symnum.numbers.formula import ball
 from symnum.numbers.pcf import PCF
-from symnum.numbers.pcf_match import Images, Match, convergence, find, holds, reduced, value_ball
+from symnum.numbers.pcf_match import Images, Match, convergence, find, holds, value_ball
 from symnum.numbers.pcf_screen import compress
 
 IMAGES = Images.of(("pi", "e"), 5)
@@ -80,13 +81,13 @@ def test_what_is_not_a_relation_is_told_apart():
 
 
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=3), st.lists(st.integers(-9, 9), min_size=1, max_size=4), st.integers(1, 12))
-def test_inflations_are_reduced(a, b, c):
+def test_inflations_are_primitive(a, b, c):
     if not any(a) or not any(b):
         return
     pcf = PCF(tuple(a), tuple(b))
-    small = reduced(pcf)
-    assert reduced(small) == small and small.a[0] > 0
-    assert reduced(PCF(tuple(-c * x for x in a), tuple(c * c * x for x in b))) == small
+    small = primitive(pcf)
+    assert primitive(small) == small and small.a[0] > 0
+    assert primitive(PCF(tuple(-c * x for x in a), tuple(c * c * x for x in b))) == small
 
 
 @pytest.mark.parametrize(("a", "b", "kind", "rate"), [
@@ -99,3 +100,9 @@ def test_convergence_is_measured(a, b, kind, rate):
 def test_values_of_fractions_that_have_none():
     assert value_ball(PCF((1, 0), (-1, 0, 0)), 20) is None
     assert value_ball(PCF((1, 1), (1, -1)), 20) is None
+
+
+@pytest.mark.parametrize("constant", ["exp(1000000)", "pi^1000", "pi/10^300"])
+def test_constants_that_float64_cannot_screen_are_refused(constant):
+    with pytest.raises(ValueError, match="in size was required"):
+        Images.of(["pi", constant], 3)

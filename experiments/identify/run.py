@@ -98,7 +98,8 @@ def peer(rows: list[dict], numbers: list, floats: list) -> dict:
     of_numbers = [timed(x, GIVEN) for x in numbers]
     of_floats = [timed(x, 15) for x in floats]
     return {"constants": CONSTANTS, "version": mpmath.__version__, "rows_found": found, "rows": len(rows),
-            "seconds_median": sorted(seconds)[len(rows) // 2], "seconds_max": max(seconds), "false_50_digits": sum(bool(t) for t, _ in of_numbers), "randoms_50_digits": len(numbers),
+            "seconds_median": sorted(seconds)[len(rows) // 2], "seconds_max": max(seconds),
+            "false_50_digits": sum(bool(t) for t, _ in of_numbers), "randoms_50_digits": len(numbers),
             "false_floats": sum(bool(t) for t, _ in of_floats), "random_floats": len(floats),
             "random_seconds_50_digits": sum(s for _, s in of_numbers), "random_seconds_floats": sum(s for _, s in of_floats)}
 

@@ -21,10 +21,11 @@ from peer import best_of, numpy_rate, python_rate
 
 from symnum.conjecture.pcf import conjecture_pcf
 from symnum.conjecture.pcf_run import PcfRun
+from symnum.numbers.equivalence import primitive
 from symnum.numbers.pcf import PCF
 from symnum.numbers.pcf_domain import Domain, Part, limits
 from symnum.numbers.pcf_family import Family
-from symnum.numbers.pcf_match import Images, reduced, value_ball
+from symnum.numbers.pcf_match import Images, value_ball
 from symnum.numbers.pcf_screen import Sieve, screen, tables
 
 HERE = Path(__file__).parent
@@ -128,7 +129,7 @@ def massey() -> dict:
     seconds = time.perf_counter() - begun
     found = {(r.a, r.b) for run in runs for r in run.relations}
     with (HERE / "massey.csv").open(encoding="utf-8") as file:
-        wanted = [reduced(PCF(*(tuple(map(int, row[k].split())) for k in "ab"))) for row in csv.DictReader(file)]
+        wanted = [primitive(PCF(*(tuple(map(int, row[k].split())) for k in "ab"))) for row in csv.DictReader(file)]
     missed = [pcf.text for pcf in wanted if (pcf.a, pcf.b) not in found]
     others = sorted({r.text for run in runs for r in run.relations if (r.a, r.b) not in {(p.a, p.b) for p in wanted}})
     print(f"massey           {len(wanted) - len(missed)} of {len(wanted)} forms in {seconds:.1f} s (required: all, < 900 s)")

@@ -37,7 +37,7 @@ from symnum.numbers.known import known
 from symnum.numbers.ledger import Ledger
 from symnum.numbers.pcf import PCF
 
-MOST_DEPTH = 10_000  # numerators and denominators of a block, exact, fill a gigabyte there
+MOST_DEPTH = 10_000  # the time for the exact numerators and denominators grows like its square
 SHOWN = tuple(dict.fromkeys(name for plane in PLANES for name in plane))
 Progress = Callable[[str, int, int], None]
 

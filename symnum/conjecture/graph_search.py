@@ -1,4 +1,4 @@
-"""Invariants of small graphs that take exponential time: recursions over bits, milliseconds up to twenty vertices (zero forcing: seconds)."""
+"""Invariants of small graphs that take exponential time: recursions over bits, milliseconds up to twenty vertices."""
 
 from itertools import combinations
 

@@ -15,7 +15,7 @@ from symnum.language.rules import Rules, compile_rules
 from symnum.numbers import formula
 from symnum.search.meet import Forms, Match, Side, meet
 
-SHORT = (20_000, 100_000)  # forms with the number, and without it
+SHORT = (60_000, 200_000)  # forms with the number, and without it
 LONG = (600_000, 2_000_000)
 CONSTANTS = ("golden", "euler", "catalan", "zeta(3)")  # what VAR may be beside the number
 LEVELS = 60  # no side gets so far
