@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from symnum.conjecture.balance import Balance as Balance
-    from symnum.conjecture.balance import balance as balance
-    from symnum.conjecture.census import Census as Census
-    from symnum.conjecture.census import census as census
-    from symnum.conjecture.esma import conjecture_esma as conjecture_esma
-    from symnum.conjecture.guess import guess as guess
-    from symnum.conjecture.identify import identify as identify
-    from symnum.conjecture.objects import conjecture_bounds as conjecture_bounds
-    from symnum.conjecture.pcf import conjecture_pcf as conjecture_pcf
-    from symnum.conjecture.series import conjecture_series as conjecture_series
+    from symnum.conjecture.census.census import Census as Census
+    from symnum.conjecture.census.census import census as census
+    from symnum.conjecture.fractions.esma import conjecture_esma as conjecture_esma
+    from symnum.conjecture.fractions.pcf import conjecture_pcf as conjecture_pcf
+    from symnum.conjecture.number.identify import identify as identify
+    from symnum.conjecture.objects.objects import conjecture_bounds as conjecture_bounds
+    from symnum.conjecture.reactions.balance import Balance as Balance
+    from symnum.conjecture.reactions.balance import balance as balance
+    from symnum.conjecture.sequences.guess import guess as guess
+    from symnum.conjecture.series.series import conjecture_series as conjecture_series
     from symnum.discovery import Discovery as Discovery
     from symnum.discovery import discover as discover
     from symnum.estimator import SymbolicRegressor as SymbolicRegressor
@@ -39,9 +39,9 @@ if "NUMBA_CACHE_DIR" not in os.environ and not any(os.access(p, os.W_OK) for p i
     os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "symnum-kernels")
 
 _HOME = {
-    "Balance": "symnum.conjecture.balance",
+    "Balance": "symnum.conjecture.reactions.balance",
     "Batch": "symnum.language.batch",
-    "Census": "symnum.conjecture.census",
+    "Census": "symnum.conjecture.census.census",
     "Discovery": "symnum.discovery",
     "Expr": "symnum.language.expr",
     "Grammar": "symnum.language.grammar",
@@ -50,16 +50,16 @@ _HOME = {
     "PCF": "symnum.numbers.pcf",
     "RegressionProblem": "symnum.problem.regression",
     "SymbolicRegressor": "symnum.estimator",
-    "balance": "symnum.conjecture.balance",
-    "census": "symnum.conjecture.census",
-    "conjecture_bounds": "symnum.conjecture.objects",
-    "conjecture_esma": "symnum.conjecture.esma",
-    "conjecture_pcf": "symnum.conjecture.pcf",
-    "conjecture_series": "symnum.conjecture.series",
+    "balance": "symnum.conjecture.reactions.balance",
+    "census": "symnum.conjecture.census.census",
+    "conjecture_bounds": "symnum.conjecture.objects.objects",
+    "conjecture_esma": "symnum.conjecture.fractions.esma",
+    "conjecture_pcf": "symnum.conjecture.fractions.pcf",
+    "conjecture_series": "symnum.conjecture.series.series",
     "discover": "symnum.discovery",
     "evaluate_all": "symnum.evaluate.public",
-    "guess": "symnum.conjecture.guess",
-    "identify": "symnum.conjecture.identify",
+    "guess": "symnum.conjecture.sequences.guess",
+    "identify": "symnum.conjecture.number.identify",
     "regress": "symnum.estimator",
 }
 __all__ = [*_HOME, "__version__"]

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from symnum.commands.balance import register
-from symnum.conjecture.balance import HILBERT, LATTICE, balance, equation
-from symnum.conjecture.chemistry import read_species
-from symnum.conjecture.reaction import read_reaction
+from symnum.conjecture.reactions.balance import HILBERT, LATTICE, balance, equation
+from symnum.conjecture.reactions.chemistry import read_species
+from symnum.conjecture.reactions.reaction import read_reaction
 
 ROWS = Path(__file__).parents[1] / "experiments" / "reactions" / "reactions.csv"
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symnum.conjecture.bounds import FEATURES, Inequality, directions, exact, features
-from symnum.conjecture.exact import exact_value, sign
-from symnum.conjecture.filters import best_on, candidates, dalmatian, ranked
-from symnum.conjecture.invariants import ObjectTable
+from symnum.conjecture.objects.bounds import FEATURES, Inequality, directions, exact, features
+from symnum.conjecture.objects.exact import exact_value, sign
+from symnum.conjecture.objects.filters import best_on, candidates, dalmatian, ranked
+from symnum.conjecture.objects.invariants import ObjectTable
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar
 

@@ -13,12 +13,12 @@ from flint import arb
 from typer.testing import CliRunner
 
 from symnum.commands.census import register
-from symnum.conjecture import census_domain
-from symnum.conjecture.census import Census, census
-from symnum.conjecture.census_clusters import NOISE, PLANES, clusters, strata
-from symnum.conjecture.census_constants import NAMES, NONE, UNSEEN, proven, screened, stated
-from symnum.conjecture.census_domain import Domain
-from symnum.conjecture.census_survey import Stratum, survey
+from symnum.conjecture.census import domain as census_domain
+from symnum.conjecture.census.census import Census, census
+from symnum.conjecture.census.clusters import NOISE, PLANES, clusters, strata
+from symnum.conjecture.census.constants import NAMES, NONE, UNSEEN, proven, screened, stated
+from symnum.conjecture.census.domain import Domain
+from symnum.conjecture.census.survey import Stratum, survey
 from symnum.numbers.formula import ball
 from symnum.numbers.ledger import Ledger
 from symnum.numbers.pcf import PCF
@@ -199,7 +199,7 @@ def test_summary(small):
 
 
 def test_pictures_require_matplotlib(small, monkeypatch):
-    from symnum.conjecture.census_report import plot
+    from symnum.conjecture.census.report import plot
 
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
@@ -210,7 +210,7 @@ def test_pictures_require_matplotlib(small, monkeypatch):
 
 def test_pictures(small, tmp_path):
     pytest.importorskip("matplotlib")
-    from symnum.conjecture.census_report import plot
+    from symnum.conjecture.census.report import plot
 
     assert plot(small, tmp_path / "planes.png").stat().st_size > 10_000
 
@@ -239,5 +239,6 @@ def test_command_with_bad_input(tmp_path, bad):
 
 
 def test_the_module_is_light():
-    code = "import symnum.conjecture.census, sys; print(*{'sklearn', 'matplotlib', 'scipy.spatial', 'pandas', 'torch'} & set(sys.modules))"
+    code = ("import sys, symnum.conjecture.census.census; "
+            "print(*{'sklearn', 'matplotlib', 'scipy.spatial', 'pandas', 'torch'} & set(sys.modules))")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symnum.conjecture.chemistry import ELEMENTS, NONMETALS, Group, Species, read_species
+from symnum.conjecture.reactions.chemistry import ELEMENTS, NONMETALS, Group, Species, read_species
 
 symbols = st.sampled_from(sorted(ELEMENTS))
 counts = st.integers(1, 10**6)

@@ -14,8 +14,8 @@ import typer
 from typer.testing import CliRunner
 
 from symnum.commands.pcf import register
-from symnum.conjecture.pcf import conjecture_pcf, expected_seconds
-from symnum.conjecture.pcf_run import standing
+from symnum.conjecture.fractions.pcf import conjecture_pcf, expected_seconds
+from symnum.conjecture.fractions.run import standing
 from symnum.numbers.formula import ball
 from symnum.numbers.ledger import Ledger
 from symnum.numbers.pcf import PCF
@@ -114,7 +114,7 @@ def test_a_run_goes_on_where_the_time_ended(tmp_path):
 
 SCRIPT = """
 import sys, time
-from symnum.conjecture.pcf import conjecture_pcf
+from symnum.conjecture.fractions.pcf import conjecture_pcf
 from tests.test_conjecture_pcf import WIDE
 conjecture_pcf("pi", **WIDE, out=sys.argv[1], resume=True, threads=1, progress=lambda *_: time.sleep(0.2))
 """

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from symnum.commands import esma as command
-from symnum.conjecture.esma import EsmaHit, conjecture_esma
-from symnum.conjecture.esma_images import image_text, images
+from symnum.conjecture.fractions.esma import EsmaHit, conjecture_esma
+from symnum.conjecture.fractions.images import image_text, images
 from symnum.numbers.formula import ball
 from symnum.numbers.ledger import Ledger
 from symnum.numbers.signed_fraction import SignedFraction, interlaced, quotients, sign_sequences

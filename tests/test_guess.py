@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from symnum.commands.guess import register
-from symnum.conjecture import closed_form, transforms
-from symnum.conjecture.guess import MARGIN, exact_terms, guess
-from symnum.conjecture.guesses import to_sympy
+from symnum.conjecture.sequences import closed_form, transforms
+from symnum.conjecture.sequences.guess import MARGIN, exact_terms, guess
+from symnum.conjecture.sequences.guesses import to_sympy
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar, GrammarError
 from symnum.numbers import exact

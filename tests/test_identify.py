@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from symnum.commands import identify as command
-from symnum.conjecture import known_values
-from symnum.conjecture.identification import CANDIDATE, IDENTIFIED, NEAR_MISS
-from symnum.conjecture.identify import identify
-from symnum.conjecture.near_misses import near_rationals
-from symnum.conjecture.number_texts import combination, description_length, minimal_factor, polynomial, power_product, quotient, radicals
+from symnum.conjecture.number import known_values
+from symnum.conjecture.number.identification import CANDIDATE, IDENTIFIED, NEAR_MISS
+from symnum.conjecture.number.identify import identify
+from symnum.conjecture.number.near_misses import near_rationals
+from symnum.conjecture.number.texts import combination, description_length, minimal_factor, polynomial, power_product, quotient, radicals
 from symnum.numbers import formula
 from symnum.numbers.formula import ball
 from symnum.numbers.relation import integer_relation

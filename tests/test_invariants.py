@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symnum.conjecture.exact import Column, combine, exact_value, rational, sign, square_root
-from symnum.conjecture.graph_families import all_graphs, small_graphs
-from symnum.conjecture.graphs import INVARIANTS, PROPERTIES
-from symnum.conjecture.invariants import ObjectTable, measure
-from symnum.conjecture.small_graph import MAX_ORDER, SmallGraph
+from symnum.conjecture.objects.exact import Column, combine, exact_value, rational, sign, square_root
+from symnum.conjecture.objects.graph_families import all_graphs, small_graphs
+from symnum.conjecture.objects.graphs import INVARIANTS, PROPERTIES
+from symnum.conjecture.objects.invariants import ObjectTable, measure
+from symnum.conjecture.objects.small_graph import MAX_ORDER, SmallGraph
 from symnum.language.expr import Expr
 
 fractions = st.fractions(min_value=-50, max_value=50, max_denominator=12)

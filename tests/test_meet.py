@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from symnum.conjecture.two_sides import TwoSides, on_balls, solutions
+from symnum.conjecture.number.two_sides import TwoSides, on_balls, solutions
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar
 from symnum.language.rules import compile_rules

@@ -8,14 +8,14 @@ import typer
 from typer.testing import CliRunner
 
 from symnum.commands.objects import register
-from symnum.conjecture.bound import Bound
-from symnum.conjecture.counterexample import search
-from symnum.conjecture.exact import exact_value, sign
-from symnum.conjecture.graph_families import all_graphs, small_graphs
-from symnum.conjecture.invariants import ObjectTable, measure
-from symnum.conjecture.objects import conjecture_bounds
-from symnum.conjecture.small_graph import SmallGraph
-from symnum.conjecture.theorems import Theorem, proves, read, shipped
+from symnum.conjecture.objects.bound import Bound
+from symnum.conjecture.objects.counterexample import search
+from symnum.conjecture.objects.exact import exact_value, sign
+from symnum.conjecture.objects.graph_families import all_graphs, small_graphs
+from symnum.conjecture.objects.invariants import ObjectTable, measure
+from symnum.conjecture.objects.objects import conjecture_bounds
+from symnum.conjecture.objects.small_graph import SmallGraph
+from symnum.conjecture.objects.theorems import Theorem, proves, read, shipped
 from symnum.language.expr import Expr
 
 

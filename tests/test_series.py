@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from symnum.commands import series as command
-from symnum.conjecture import series
-from symnum.conjecture.series import conjecture_series, inflated
-from symnum.conjecture.series_domain import FAMILIES, bbp_bases, binomial_bases
-from symnum.conjecture.series_hit import NullRelation, SeriesHit
+from symnum.conjecture.series import series
+from symnum.conjecture.series.domain import FAMILIES, bbp_bases, binomial_bases
+from symnum.conjecture.series.hit import NullRelation, SeriesHit
+from symnum.conjecture.series.series import conjecture_series, inflated
 from symnum.numbers.bbp_sums import BbpBasis
 from symnum.numbers.binomial_sums import FACTORS, BinomialBasis, growth
 from symnum.numbers.formula import ball

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from sympy import divisor_count, divisor_sigma, factorint, isprime, totient
 
-from symnum.conjecture.bounds import FEATURES
-from symnum.conjecture.invariants import ObjectTable
-from symnum.conjecture.objects import Conjectures, conjecture_bounds
-from symnum.conjecture.theorems import Theorem, proves, shipped
+from symnum.conjecture.objects.bounds import FEATURES
+from symnum.conjecture.objects.invariants import ObjectTable
+from symnum.conjecture.objects.objects import Conjectures, conjecture_bounds
+from symnum.conjecture.objects.theorems import Theorem, proves, shipped
 from symnum.language.grammar import Grammar
 
 TARGETS = (

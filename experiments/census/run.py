@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 from flint import arb, ctx
 
-from symnum.conjecture.census import Census, census
-from symnum.conjecture.census_constants import NONE, RATIONAL
+from symnum.conjecture.census.census import Census, census
+from symnum.conjecture.census.constants import NONE, RATIONAL
 from symnum.numbers.dynamics import Kind, kinds, metrics
 from symnum.numbers.formula import ball
 from symnum.numbers.pcf import PCF
@@ -185,7 +185,7 @@ def report(found: Census, domain: tuple[int, int]) -> dict:
     for row in checked[:20]:
         print(f"  {row['fraction']}: {row['formula']}")
     if importlib.util.find_spec("matplotlib"):
-        from symnum.conjecture.census_report import plot
+        from symnum.conjecture.census.report import plot
 
         plot(found, HERE / "planes.png")
     constants: dict[str, int] = {}

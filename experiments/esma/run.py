@@ -21,8 +21,8 @@ import mpmath
 import numpy as np
 from flint import arb, ctx
 
-from symnum.conjecture.esma import conjecture_esma
-from symnum.conjecture.esma_images import image_text, images
+from symnum.conjecture.fractions.esma import conjecture_esma
+from symnum.conjecture.fractions.images import image_text, images
 from symnum.numbers.formula import ball
 from symnum.numbers.signed_fraction import sign_sequences
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sequences import CLASSICAL, WITHOUT
 
-from symnum.conjecture.guess import guess
+from symnum.conjecture.sequences.guess import guess
 
 LENGTHS, NEXT = (8, 12, 20, 40), 20
 RANDOM_LENGTHS = (8, 60)

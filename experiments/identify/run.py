@@ -20,8 +20,8 @@ from pathlib import Path
 import mpmath
 from flint import arb, ctx
 
-from symnum.conjecture.identification import CANDIDATE, IDENTIFIED
-from symnum.conjecture.identify import identify
+from symnum.conjecture.number.identification import CANDIDATE, IDENTIFIED
+from symnum.conjecture.number.identify import identify
 from symnum.numbers import formula
 
 HERE = Path(__file__).parent

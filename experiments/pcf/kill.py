@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from symnum.conjecture.pcf import conjecture_pcf
+from symnum.conjecture.fractions.pcf import conjecture_pcf
 from symnum.numbers.ledger import Ledger
 from symnum.numbers.pcf_domain import Domain, Part
 from symnum.numbers.pcf_family import Family

@@ -19,8 +19,8 @@ import numpy as np
 from flint import arb, ctx
 from peer import best_of, numpy_rate, python_rate
 
-from symnum.conjecture.pcf import conjecture_pcf
-from symnum.conjecture.pcf_run import PcfRun
+from symnum.conjecture.fractions.pcf import conjecture_pcf
+from symnum.conjecture.fractions.run import PcfRun
 from symnum.numbers.equivalence import primitive
 from symnum.numbers.pcf import PCF
 from symnum.numbers.pcf_domain import Domain, Part, limits

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from symnum.conjecture.balance import balance
-from symnum.conjecture.reaction import read_reaction
+from symnum.conjecture.reactions.balance import balance
+from symnum.conjecture.reactions.reaction import read_reaction
 
 HERE = Path(__file__).parent
 LIMIT_MS = 50

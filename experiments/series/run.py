@@ -17,7 +17,7 @@ from pathlib import Path
 
 import mpmath
 
-from symnum.conjecture.series import conjecture_series, sources
+from symnum.conjecture.series.series import conjecture_series, sources
 from symnum.numbers.bbp_sums import BbpBasis
 from symnum.numbers.formula import ball
 from symnum.numbers.lattice import Sums, equivalent, split

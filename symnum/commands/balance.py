@@ -9,7 +9,7 @@ import typer
 from symnum.commands.common import BAD_INPUT, Json, boundary
 
 if TYPE_CHECKING:
-    from symnum.conjecture.balance import Balance
+    from symnum.conjecture.reactions.balance import Balance
 
 SHOWN = 30  # members of a family printed; --json has all
 
@@ -26,7 +26,7 @@ def balance(
             raise ValueError("either a reaction or --file was required")
         if latex and as_json:
             raise ValueError("one of --latex and --json was required, got both (the JSON has the LaTeX)")
-        from symnum.conjecture.balance import balance as balanced
+        from symnum.conjecture.reactions.balance import balance as balanced
 
         if reaction is not None:
             found = balanced(reaction)
@@ -73,7 +73,7 @@ def _report(found: "Balance", latex: bool) -> str:
     if found.net:
         lines.append(f"  net: {found.net}")
     if not found.unique:
-        from symnum.conjecture.balance import equation
+        from symnum.conjecture.reactions.balance import equation
 
         claim = "the smallest sum of coefficients" if found.proved else "a small sum of coefficients, not proved smallest"
         lines.append(f"  not unique: {claim}; {found.nullity} independent balances, {found.family_kind} of all:")

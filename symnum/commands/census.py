@@ -11,7 +11,7 @@ import typer
 from symnum.commands.common import Json, Quiet, boundary, fail
 
 if TYPE_CHECKING:
-    from symnum.conjecture.census import Census, Progress
+    from symnum.conjecture.census.census import Census, Progress
 
 
 def register(app: typer.Typer) -> None:
@@ -36,12 +36,12 @@ def census(
     """
     kept = f"interrupted; all that was done is kept in {out}: go on with --resume"
     with boundary(interrupted=kept), _progress(quiet or as_json) as progress:
-        from symnum.conjecture.census import census as surveyed
+        from symnum.conjecture.census.census import census as surveyed
 
         found = surveyed(degree, coefficients, out, resume, depth=depth, threads=threads, progress=progress)
         picture = None
         if plot:
-            from symnum.conjecture.census_report import plot as drawn
+            from symnum.conjecture.census.report import plot as drawn
 
             try:
                 picture = drawn(found)

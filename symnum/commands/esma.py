@@ -9,7 +9,7 @@ import typer
 from symnum.commands.common import Json, Quiet, boundary, check_options, interrupted, progress
 
 if TYPE_CHECKING:
-    from symnum.conjecture.esma import EsmaHit, EsmaRun
+    from symnum.conjecture.fractions.esma import EsmaHit, EsmaRun
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def esma(
     """Find continued fractions with signs whose terms are polynomials on residue classes: e = [2; 1, 2, 1, 1, 4, 1, ...]."""
     with boundary(interrupted=interrupted(out)):
         check_options(latex, as_json, resume, out)
-        from symnum.conjecture.esma import conjecture_esma
+        from symnum.conjecture.fractions.esma import conjecture_esma
 
         with progress("images", quiet) as show:
             run = conjecture_esma(constant, max_coefficient=max_coefficient, sign_period=sign_period, depth=depth, digits=digits,

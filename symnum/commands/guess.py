@@ -35,8 +35,8 @@ def guess(
     """Guess the rule of a sequence from its first terms, and continue it."""
     with boundary():
         texts = read_terms(terms or [], file)
-        from symnum.conjecture.guess import guess as find
-        from symnum.conjecture.guesses import brief, shortened
+        from symnum.conjecture.sequences.guess import guess as find
+        from symnum.conjecture.sequences.guesses import brief, shortened
 
         result = find(texts, offset=offset, hold_back=hold_back, grammar=None if grammar == "none" else grammar)
         if as_json:

@@ -8,7 +8,7 @@ import typer
 from symnum.commands.common import Json, boundary
 
 if TYPE_CHECKING:
-    from symnum.conjecture.identification import Identification
+    from symnum.conjecture.number.identification import Identification
 
 
 def identify(
@@ -24,7 +24,7 @@ def identify(
     with boundary():
         if latex and as_json:
             raise ValueError("one of --latex and --json was required, got both (the JSON has the LaTeX)")
-        from symnum.conjecture.identify import identify as identified
+        from symnum.conjecture.number.identify import identify as identified
 
         elements = None if basis is None else split(basis)
         found = identified(number, digits, elements, None if grammar == "none" else grammar, seconds)

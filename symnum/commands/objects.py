@@ -14,8 +14,8 @@ import typer
 from symnum.commands.common import Json, Quiet, boundary
 
 if TYPE_CHECKING:
-    from symnum.conjecture.invariants import ObjectTable
-    from symnum.conjecture.objects import Conjectures
+    from symnum.conjecture.objects.invariants import ObjectTable
+    from symnum.conjecture.objects.objects import Conjectures
 
 GRAPHS = "graphs"
 
@@ -55,9 +55,9 @@ def bounds(
         msg = "one of --json, --lean and --latex at most was required"
         raise typer.BadParameter(msg)
     with boundary(interrupted="interrupted before the bounds were found"):
-        from symnum.conjecture.bounds import FEATURES
-        from symnum.conjecture.objects import conjecture_bounds
-        from symnum.conjecture.theorems import shipped
+        from symnum.conjecture.objects.bounds import FEATURES
+        from symnum.conjecture.objects.objects import conjecture_bounds
+        from symnum.conjecture.objects.theorems import shipped
         from symnum.language.grammar import Grammar
 
         if out is not None and not (os.access(out.absolute().parent, os.W_OK) and not out.is_dir()):
@@ -76,7 +76,7 @@ def bounds(
     if as_json:
         typer.echo(_json(document))
     elif lean:
-        from symnum.conjecture.statement import lean_file
+        from symnum.conjecture.objects.statement import lean_file
 
         typer.echo(lean_file(b.lean(f"bound_{i}") for i, b in enumerate(found, 1)))
     elif latex:
@@ -89,8 +89,8 @@ def bounds(
 
 
 def _read(table: str, decimals: bool, noun: str) -> "ObjectTable":
-    from symnum.conjecture.graph_families import small_graphs
-    from symnum.conjecture.invariants import ObjectTable
+    from symnum.conjecture.objects.graph_families import small_graphs
+    from symnum.conjecture.objects.invariants import ObjectTable
 
     return ObjectTable.of_graphs(small_graphs()) if table == GRAPHS else ObjectTable.read(table, decimals, noun)
 

@@ -10,7 +10,7 @@ import typer
 from symnum.commands.common import Json, Quiet, boundary, check_options, interrupted, progress
 
 if TYPE_CHECKING:
-    from symnum.conjecture.pcf_run import PcfRun
+    from symnum.conjecture.fractions.run import PcfRun
     from symnum.numbers.pcf_domain import Domain
 
 FAMILIES = "all; symmetric: a(-1-n) = ±a(n), b = y*n^degree; monomial: b = y*n^degree; auto: all where they are few, else these two"
@@ -45,7 +45,7 @@ def pcf(
     """Find continued fractions a(0) + b(1)/(a(1) + b(2)/(a(2) + ...)), a and b polynomials, for a constant."""
     with boundary(interrupted=interrupted(out)):
         check_options(latex, as_json, resume, out)
-        from symnum.conjecture.pcf import conjecture_pcf, expected_seconds
+        from symnum.conjecture.fractions.pcf import conjecture_pcf, expected_seconds
 
         domain = _domain(a_degree, b_degree, coefficients, family, a, b, ranges)
         if not quiet:

@@ -9,7 +9,7 @@ import typer
 from symnum.commands.common import Json, Quiet, boundary, check_options, interrupted, progress
 
 if TYPE_CHECKING:
-    from symnum.conjecture.series import SeriesRun
+    from symnum.conjecture.series.series import SeriesRun
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def series(
     """Find series for a constant: sum of b^-k A_j/(nk + j)^s, and of binomials times polynomials over powers."""
     with boundary(interrupted=interrupted(out)):
         check_options(latex, as_json, resume, out)
-        from symnum.conjecture.series import conjecture_series
+        from symnum.conjecture.series.series import conjecture_series
 
         ranges: dict[str, Any] = {"bases": bases, "lengths": lengths, "powers": powers, "surds": surds}
         chosen = {name: _integers(name, text) for name, text in ranges.items() if text is not None}

@@ -120,7 +120,8 @@ FUNCTIONS: dict[str, Name] = {
     "agm": Name(lambda a, b: a.agm(b), "Function('agm')({0}, {1})", 2),
     "binomial": Name(lambda n, k: (n + 1).gamma() / ((k + 1).gamma() * (n - k + 1).gamma()), "binomial({0}, {1})", 2),
 }
-ALIASES = {"E": "e", "Catalan": "catalan", "G": "catalan", "EulerGamma": "euler", "gamma_e": "euler", "phi": "golden",
+ALIASES = {"π": "pi", "γ": "euler", "φ": "golden", "ζ": "zeta", "Γ": "gamma", "E": "e", "Catalan": "catalan",
+           "G": "catalan", "EulerGamma": "euler", "gamma_e": "euler", "phi": "golden",
            "GoldenRatio": "golden", "ln": "log", "psi": "digamma", "Gamma": "gamma", "lgamma": "loggamma", "LambertW": "lambertw",
            "Ei": "ei", "elliptic_k": "ellipk", "elliptic_e": "ellipe", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
 

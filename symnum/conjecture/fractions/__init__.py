@@ -1,0 +1,1 @@
+"""Continued fractions for a constant: polynomial terms, and signed interlaced ones."""

@@ -1,0 +1,1 @@
+"""What is this number? Relations, closed forms and equations behind its digits."""

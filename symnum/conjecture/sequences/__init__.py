@@ -1,0 +1,1 @@
+"""The rule behind the first terms of a sequence."""

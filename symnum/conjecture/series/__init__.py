@@ -1,0 +1,1 @@
+"""Series for a constant: BBP-type and binomial sums."""
