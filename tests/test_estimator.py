@@ -356,13 +356,14 @@ def test_torch_predicts_the_same(noisy):
 
 # going on -------------------------------------------------------------------------------------------------------------------
 def test_a_warm_start_goes_on_from_the_front():
+    def keeps(front):
+        """Whether a front is nowhere worse than the first one; refitted from text with rounding, and snapped ones not."""
+        return all(min(c.loss for c in front if c.complexity <= known.complexity) <= 1.01 * known.loss for known in first)
     one = model(warm_start=True, max_evaluations=100_000).fit(X, NOISY)
     first = one.discovery_.front
     one.set_params(max_evaluations=1000, random_state=1).fit(X, NOISY)
-    second = one.discovery_.front
-    assert second[-1].loss <= first[-1].loss * 1.01  # refitted from text with rounding, and snapped ones not
-    cold = clone(one).fit(X, NOISY)
-    assert cold.discovery_.front[-1].loss > 1.2 * first[-1].loss
+    assert keeps(one.discovery_.front)
+    assert not keeps(clone(one).fit(X, NOISY).discovery_.front)
     other = model(warm_start=True, grammar="arithmetic", max_evaluations=5000).fit(X, NOISY)
     assert other.set_params(grammar="polynomial").fit(X, NOISY).discovery_.chosen is not None
 

@@ -146,7 +146,7 @@ def test_selection_presses_towards_small_losses():
 
     def measured(batch, rng):
         return measure(context, batch, Front()).loss
-    records = [state.record for _, state in rounds(context, Evolution(), 8, 0, measured)]
+    records = [state.record for _, state in rounds(context, Evolution(), 16, 0, measured)]
     assert records[-1] < 0.6 * records[0] and (np.diff(records) <= 0).all()
 
 
