@@ -10,7 +10,7 @@ from symnum.numbers.equivalence import moebius
 from symnum.numbers.formula import ball
 from symnum.numbers.pcf import PCF, polynomial_text
 from symnum.numbers.pcf_filter import exponent
-from symnum.numbers.pcf_match import value_ball
+from symnum.numbers.pcf_limit import limit
 from symnum.numbers.pcf_tail import tail_ball
 
 coefficients = st.lists(st.integers(-9, 9), min_size=1, max_size=4).map(tuple)
@@ -90,7 +90,7 @@ def test_what_has_no_such_tail_is_left_alone(a, b):
 
 def test_what_is_bounded_only_far_out_is_not_walked_through():
     far = PCF((1, -(10**12)), (1,))  # a changes its sign at n = 10^12
-    assert not far.ball(30).is_finite() and value_ball(far, 30) is None
+    assert not far.ball(30).is_finite() and limit(far, 30) is None
     assert moebius(PCF((-1, 10**12), (1,)), far) == (1, 0, 0, -1)
 
 

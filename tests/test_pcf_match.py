@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from symnum.numbers.equivalence import primitive
 from symnum.numbers.formula import ball
 from symnum.numbers.pcf import PCF
-from symnum.numbers.pcf_match import Images, Match, convergence, find, holds, value_ball
+from symnum.numbers.pcf_limit import limit
+from symnum.numbers.pcf_match import Images, Match, convergence, find, holds
 from symnum.numbers.pcf_screen import compress
 
 IMAGES = Images.of(("pi", "e"), 5)
@@ -98,8 +99,8 @@ def test_convergence_is_measured(a, b, kind, rate):
 
 
 def test_values_of_fractions_that_have_none():
-    assert value_ball(PCF((1, 0), (-1, 0, 0)), 20) is None
-    assert value_ball(PCF((1, 1), (1, -1)), 20) is None
+    assert limit(PCF((1, 0), (-1, 0, 0)), 20) is None
+    assert limit(PCF((1, 1), (1, -1)), 20) is None
 
 
 @pytest.mark.parametrize("constant", ["exp(1000000)", "pi^1000", "pi/10^300"])

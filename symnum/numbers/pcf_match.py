@@ -18,8 +18,8 @@ from symnum.numbers import formula
 from symnum.numbers.equivalence import factor_text, quotient_text
 from symnum.numbers.pcf import PCF
 from symnum.numbers.pcf_filter import exponent
+from symnum.numbers.pcf_limit import limit
 from symnum.numbers.pcf_screen import Sieve, compress
-from symnum.numbers.pcf_tail import tail_ball
 from symnum.numbers.relation import Relation, common_digits, integer_relations, needed_digits
 
 TOLERANCE = 2e-11  # between a compressed screened value and a compressed image
@@ -113,22 +113,6 @@ def constant_ball(constant: str, digits: int) -> arb:
     return formula.ball(constant, digits)
 
 
-def value_ball(pcf: PCF, digits: int) -> arb | None:
-    """The limit of a fraction as a proven ball of as many digits as asked for, or as can be proven; None where nothing is.
-
-    >>> value_ball(PCF((2, 3, 3, 1), (-1, 0, 0, 0, 0, 0, 0)), 30).str(20, radius=False)
-    '0.83190737258070746868'
-    """
-    if exponent(pcf.a, pcf.b) is not None:
-        ball = tail_ball(pcf, digits)
-        if ball is not None:
-            return ball
-    if pcf.last_term is not None or pcf.proven_from is None:
-        return None
-    ball = pcf.ball(digits)
-    return ball if ball.is_finite() else None
-
-
 @dataclass(frozen=True)
 class Match:
     """A relation Σ αᵢ cᵢ = v Σ γᵢ cᵢ of a fraction's value v, c₀ = 1.
@@ -178,7 +162,7 @@ def find(pcf: PCF, constants: Sequence[str], digits: int) -> Match | str | None:
     '6/zeta(3)'
     """
     search = max(SEARCH, digits // 2)
-    value = value_ball(pcf, search)
+    value = limit(pcf, search)
     if value is None:
         return "unproven"
     half = len(constants) + 1
@@ -205,7 +189,7 @@ def _proportional(above: Sequence[int], below: Sequence[int]) -> bool:
 
 def _confirmed(pcf: PCF, constants: tuple[str, ...], found: Relation, digits: int) -> Match | None:
     """The relation on a ball of all digits, with as many as were proven; None where it fails there."""
-    value = value_ball(pcf, digits)
+    value = limit(pcf, digits)
     assert value is not None  # it was there for fewer digits
     numbers = _numbers(constants, value, digits)
     with ctx.workprec(math.ceil(digits * math.log2(10)) + formula.GUARD):

@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from flint import arb, ctx, fmpz, fmpz_mat, fmpz_poly
+from flint import arb, ctx, fmpz, fmpz_mat
 
-from symnum.numbers.even_part import even_ball
 from symnum.numbers.formula import ball, parse
 from symnum.numbers.pcf import PCF
-from symnum.numbers.pcf_tail import tail_ball
+from symnum.numbers.pcf_limit import limit
 from symnum.numbers.relation import Relation, integer_relation, minimal_polynomial, needed_digits
 
 BITS = 110  # of the fixed-point numbers in the screen
@@ -64,14 +63,7 @@ class Formula:
 
 def proven(fraction: PCF, digits: int, depth: int = DEPTH) -> arb | None:
     """The limit with that many proven digits; None where it cannot be had within the depth, or is 0 or no finite number."""
-    a, b = fraction.polynomials
-    excess = (a * a(fmpz_poly([-1, 1])) + 4 * b).degree() - 2 * a.degree()
-    if excess == 2:  # convergence like a power of n, as where the characteristic roots are equal
-        value = even_ball(fraction, digits + 5)
-    elif excess <= -2:
-        value = tail_ball(fraction, digits + 5)
-    else:
-        value = fraction.ball(digits, depth) if fraction.proven_from is not None else None
+    value = limit(fraction, digits + 5, depth)
     return value if value is not None and value.is_finite() and value.rel_accuracy_bits() >= digits * math.log2(10) else None
 
 

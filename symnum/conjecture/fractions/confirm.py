@@ -8,7 +8,8 @@ from symnum.conjecture.fractions.run import standing
 from symnum.numbers.equivalence import family_key, primitive
 from symnum.numbers.ledger import Step
 from symnum.numbers.pcf import PCF
-from symnum.numbers.pcf_match import LOOK, Images, Match, convergence, find, holds, value_ball
+from symnum.numbers.pcf_limit import limit
+from symnum.numbers.pcf_match import LOOK, Images, Match, convergence, find, holds
 
 OUTCOMES = {"rational": "rational value", "unproven": "no ball", None: "no relation"}
 
@@ -45,7 +46,7 @@ class Confirmation:
 
     def _likely(self, pcf: PCF, rows: Sequence[Sequence[int]]) -> list[str]:
         """The constants of which a first ball of the value is an image, among the images given."""
-        ball = value_ball(pcf, LOOK) if rows else None
+        ball = limit(pcf, LOOK) if rows else None
         if ball is None:
             return []
         return list(dict.fromkeys(self.constants[k] for k, *row in rows if holds(row, self.constants[k], ball)))
