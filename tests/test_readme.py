@@ -23,6 +23,9 @@ def test_python_blocks_run(capsys):
     assert "increasing(x0): proved on the box 0.008928 <= x0 <= 2.986" in printed
     sites = namespace["sites"]
     assert np.allclose(list(sites.template.parts(sites.best.expr)["p"].values()), [0.9976, 1.998, 3.496], rtol=1e-3)
+    for said in ("\nsqrt(2*pi)\n", "a(n) = binomial(2*n, n)/(n + 1) [429, 1430, 4862]", "MnO4^- + 5 Fe^2+ + 8 H^+", "\n23\n",
+                 "[4.99144423548424", "4/(3*pi - 8) True"):
+        assert said in printed
     assert str(namespace["model"].sympy()) == "x0*sqrt(x1**2 + x2**2)"
 
 
