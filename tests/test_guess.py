@@ -139,6 +139,7 @@ def test_offsets_are_in_the_formulas():
     result = guess([n * n for n in range(-3, 9)], offset=-3)
     assert result.best.statement == "a(n) = n^2" and result.terms(2) == [81, 100]
     assert guess([n * n for n in range(10**9, 10**9 + 12)], offset=10**9).terms(1) == [(10**9 + 12) ** 2]
+    assert guess(range(12), offset=10**22, grammar=None).best.statement == f"a(n) = n - {10**22}"
 
 
 # closed forms ---------------------------------------------------------------------------------------------------------------
@@ -246,7 +247,8 @@ def test_json_file_and_standard_input(tmp_path):
 @pytest.mark.parametrize(("arguments", "message"), [
     ([], "terms were required"), (["1.5", "2"], "not exact"), (["1e5"], "not exact"), (["1,2,x,4,5,6"], "position 3, got 'x'"),
     (["1,2,3"], "at least 5 terms"), (["--foo", "1"], "no such option"), (["1/0,2,3,4,5,6"], "position 1"), (["--file", "/nope/x"], "nope"),
-    (["٣,1,2,3,4,5"], "position 1"), (["1", "2", "3", "4", "5", "6", "--grammar", "integr"], "integer"), (["--file", "/"], "directory"),
+    (["٣,1,2,3,4,5"], "position 1"), (["1", "2", "3", "4", "5", "6", "--grammar", "integr"], "integer"),
+    (["--file", "/"], "/: Is a directory"),
     (["1,2,3,4,5,6", "--hold-back", "9"], "hold_back"),
 ])
 def test_bad_input_is_one_message_and_code_2(arguments, message):

@@ -293,7 +293,8 @@ def test_command_json():
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["3.14"], "at least 5 digits"), (["hello"], "known constant"), (["1.64493406684822643", "--basis", "pi,zta(3)"], "did you mean zeta"),
+    (["3.14"], "at least 5 digits"), (["hello"], "known constant"), (["10^10^10"], "between 1e-200000 and 1e200000"),
+    (["1.64493406684822643", "--basis", "pi,zta(3)"], "did you mean zeta"),
     (["1.64493406684822643", "--basis", ","], "empty one"), (["1.64493406684822643", "--grammar", "nope"], "shipped grammar"),
     (["1.6449340668482", "--time", "0"], "time limit"), (["1.6449340668482", "--json", "--latex"], "one of --latex and --json"),
 ])

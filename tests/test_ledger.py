@@ -334,4 +334,5 @@ def test_a_cursor_that_json_cannot_hold_undoes_the_step(tmp_path, cursor):
 
 def test_everything_in_a_view_is_json(tmp_path):
     view = fill(tmp_path)
-    json.dumps([view.relations(), view.runs(), view.counters, list(view.candidates())])
+    rows = [view.relations(), view.runs(), view.counters, list(view.candidates())]
+    assert json.loads(json.dumps(rows)) == rows

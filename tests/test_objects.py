@@ -241,17 +241,17 @@ def test_command_with_graphs(command):
     (["--target", "hlaf"], "did you mean half"), (["--target", "half", "--kind", "sideways"], "one of both, upper, lower"),
     (["--target", "half", "--hypothesis", "even"], "a property among odd"), (["--target", "half", "--grammar", "nonsense"], "nonsense"),
     (["--target", "half", "--out", "/nowhere/at/all.json"], "in an existing folder"),
-    (["--target", "half", "--against", "none.csv"], "none.csv"),
+    (["--target", "half", "--against", "none.csv"], "none.csv: No such file"), (["--target", "half", "--noun", " "], "--noun"),
+    (["--target", "half", "--out", f"{__file__}/found.json"], "in an existing folder"),
+    (["--target", "half", "--invariants", ""], "at least one invariant other than 'half'"),
+    (["--target", "half", "--invariants", "half"], "at least one invariant other than 'half'"),
+    (["--target", "half", "--lean", "--json"], "one of --json, --lean and --latex"),
 ])
 def test_command_refuses_bad_input(command, table, arguments, message):
     result = command(table, *arguments)
     assert result.exit_code == 2
     assert message in result.output and "Traceback" not in result.output
     assert len(result.stderr.strip().splitlines()) == 1
-
-
-def test_command_with_two_forms(command, table):
-    assert command(table, "--target", "half", "--lean", "--json").exit_code == 2
 
 
 def test_small_graph_reads_its_graph6():

@@ -20,6 +20,13 @@ class _Interrupted(BaseException):
     """Ctrl-C or SIGTERM. Not a KeyboardInterrupt: one that passes through `exec` makes Python kill itself at exit."""
 
 
+def _said(error: ValueError | OSError) -> str:
+    """The message of an error; of the system's own the file and the reason, without the number."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def fail(message: str) -> NoReturn:
     """One message on standard error and exit code 2."""
     logging.getLogger("symnum").debug("bad input", exc_info=True)
@@ -44,7 +51,7 @@ def boundary(begun: Callable[[], bool] = lambda: False, interrupted: str = "inte
     except (ValueError, OSError) as error:
         if begun():
             raise
-        fail(str(error))
+        fail(_said(error))
     except KeyError as error:
         message = error.args[0] if error.args else None
         if begun() or not isinstance(message, str) or " " not in message:  # a bare key is no message

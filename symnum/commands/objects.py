@@ -51,16 +51,20 @@ def bounds(
     quiet: Quiet = False,
 ) -> None:
     """Find bounds on an invariant that hold for every object of a table, and try to break them."""
-    if sum((lean, latex, as_json)) > 1:
-        msg = "one of --json, --lean and --latex at most was required"
-        raise typer.BadParameter(msg)
     with boundary(interrupted="interrupted before the bounds were found"):
+        if sum((lean, latex, as_json)) > 1:
+            msg = "one of --json, --lean and --latex at most was required"
+            raise ValueError(msg)
         from symnum.conjecture.objects.bounds import FEATURES
         from symnum.conjecture.objects.objects import conjecture_bounds
         from symnum.conjecture.objects.theorems import shipped
         from symnum.language.grammar import Grammar
 
-        if out is not None and not (os.access(out.absolute().parent, os.W_OK) and not out.is_dir()):
+        folder = None if out is None else out.absolute().parent
+        if not noun.strip():
+            msg = "a word was required for --noun, got none"
+            raise ValueError(msg)
+        if folder is not None and not (folder.is_dir() and os.access(folder, os.W_OK) and not out.is_dir()):
             msg = f"a file in an existing folder that can be written to was required for --out, got {out}"
             raise ValueError(msg)
         language = Grammar.load(grammar) if grammar is not None else Grammar.parse(FEATURES, "features") if compound else None

@@ -156,6 +156,11 @@ def _short(text: str) -> str:
     return repr(text) if len(text) <= 60 else repr(text[:57] + "...")
 
 
+def _source(node: ast.expr, text: str) -> str:
+    """The node as it was written."""
+    return ast.get_source_segment(text.strip().replace("^", "**"), node) or ast.unparse(node)
+
+
 def _check(node: ast.expr, text: str, unknowns: tuple[str, ...]) -> None:
     match node:
         case ast.Constant(value=bool() | complex()):
@@ -163,7 +168,7 @@ def _check(node: ast.expr, text: str, unknowns: tuple[str, ...]) -> None:
         case ast.Constant(value=int() | float() as number):
             if abs(number) < HUGE:
                 return
-            msg = f"numbers below {HUGE:g} were required, got {_short(ast.unparse(node))}; write larger ones as powers, 10^400"
+            msg = f"numbers below {HUGE:g} were required, got {_short(_source(node, text))}; write larger ones as powers, 10^400"
             raise ValueError(msg)
         case ast.Name(id=name) if name in unknowns:
             return
@@ -232,7 +237,7 @@ def _evaluate(node: ast.expr, text: str, unknowns: Mapping[str, arb] = MappingPr
         case ast.Constant(value=int() as n):
             return arb(n)
         case ast.Constant():  # a decimal is exact
-            exact = Fraction(ast.get_source_segment(text.strip().replace("^", "**"), node))
+            exact = Fraction(_source(node, text))
             return arb(fmpq(exact.numerator, exact.denominator))
         case ast.Name(id=name):
             return unknowns[name] if name in unknowns else CONSTANTS[ALIASES.get(name, name)].value()
@@ -278,7 +283,7 @@ def _sympy_text(node: ast.expr, text: str) -> str:
         case ast.Constant(value=int() as n):
             return f"Integer({n})"
         case ast.Constant():
-            return f"Rational({ast.get_source_segment(text.strip().replace('^', '**'), node)!r})"
+            return f"Rational({_source(node, text)!r})"
         case ast.Name(id=name):
             known = CONSTANTS.get(ALIASES.get(name, name))
             return known.sympy if known else f"Symbol({name!r})"

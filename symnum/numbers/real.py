@@ -16,6 +16,7 @@ from symnum.numbers import formula
 
 FLOAT_DIGITS = 15  # every decimal of 15 digits survives a float64
 MAX_DIGITS = formula.MAX_DIGITS
+MAX_BITS = math.ceil(2 * MAX_DIGITS * math.log2(10))  # before or behind the point
 _DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,6}))?")
 
 
@@ -45,7 +46,7 @@ class Real:
         """A number from digits (`"2.5066"`, `"6.62e-34"`), a float, an int, a Fraction (`"1/3"`), or a formula (`"zeta(3)"`).
 
         Raises:
-            ValueError: it is no finite real number, has no digits, or more than 100,000 of them.
+            ValueError: it is no finite real number, has no digits, or more than 100,000 of them, or is beyond 10^±200,000.
             TypeError: it is neither a number nor a text.
         """
         match given:
@@ -99,10 +100,14 @@ class Real:
             msg = f"a finite number was required, got {text}"
             raise ValueError(msg)
         try:
-            formula.ball(text, 20)
+            value = formula.ball(text, 20)
         except ValueError as error:
             msg = f"a number or a formula was required, such as 2.50662827463100050 or sqrt(2*pi): {error}"
             raise ValueError(msg) from None
+        mantissa, power = value.mid().man_exp()
+        if mantissa and abs(int(power) + int(mantissa).bit_length()) > MAX_BITS:  # methods need the digits before the point too
+            msg = f"a number between 1e-{2 * MAX_DIGITS} and 1e{2 * MAX_DIGITS} was required, got {text} = {value.str(5, radius=False)}"
+            raise ValueError(msg)
         return cls(text, math.inf, None, Fraction(0))
 
     @classmethod

@@ -27,7 +27,78 @@ CHUNK = 50_000  # pairs of a composite production evaluated at once
 ADD, SUB, MUL, DIV = (OPS[name].code for name in ("add", "sub", "mul", "div"))
 
 
-class Library:
+class Derivations:
+    """What is built bottom-up from a grammar, simplest first: an entry is a production and its operands.
+
+    Args:
+        rules: the compiled grammar.
+        most: capacity.
+
+    Attributes:
+        complexity: (n,); level: every entry up to this complexity is there.
+    """
+
+    def __init__(self, rules: Rules, most: int):
+        self.rules, self.most, self.level, self.count = rules, most, 0, 0
+        self._complexity, self._fills = np.zeros(most, np.int32), np.zeros(most, np.uint64)
+        self._parts = np.full((most, 3), -1, np.int32)  # production, left, right
+        self._table = np.full(1 << int(np.ceil(np.log2(2.5 * most))), -1, np.int32)
+        slots = len(rules.least_of)
+        reach = rules.reach | np.eye(slots, dtype=bool)
+        self._fill_of = np.array([sum(1 << s for s in range(slots) if reach[s, m]) for m in range(slots)], np.uint64)
+        self._templates = [rules.template(r) for r in range(len(rules))]
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def complexity(self) -> np.ndarray:
+        """(n,) complexities."""
+        return self._complexity[: self.count]
+
+    @property
+    def whole(self) -> np.ndarray:
+        """(n,) whether the entry is derived from the start symbol, and so is a formula by itself."""
+        return (self._fills[: self.count] & np.uint64(1)).astype(bool)
+
+    def grow_to(self, level: int, deadline: float | None = None) -> bool:
+        """Build up to complexity `level`; whether it was reached before capacity or the deadline (monotonic seconds)."""
+        while self.level < level:
+            if not self._build(self.level + 1, deadline):
+                return False
+            self.level += 1
+        return True
+
+    def _build(self, level: int, deadline: float | None) -> bool:
+        """Add every entry of one complexity; False where capacity or time ended first."""
+        raise NotImplementedError
+
+    def expr(self, i: int) -> Expr:
+        """Entry i written out."""
+        return Expr(tuple(self._tokens(int(i))))
+
+    def _tokens(self, i: int) -> list:
+        r, *operands = self._parts[i].tolist()
+        out, children = [], iter(operands)
+        for code, arg, value in self._templates[r]:
+            if code == SLOT:
+                out += self._tokens(next(children))
+            elif code == VAR:
+                out.append(self.rules.names[arg])
+            elif code == CONST:
+                out.append(self._constant(i, value))
+            elif code == NUMBER:
+                out.append(int(value) if float(value).is_integer() else float(value))
+            else:
+                out.append(by_code(code))
+        return out
+
+    def _constant(self, i: int, value: float) -> float:
+        """What stands for a free constant in entry i."""
+        return float(value)
+
+
+class Library(Derivations):
     """Distinct functions of the grammar on R rows, simplest first.
 
     Args:
@@ -50,66 +121,21 @@ class Library:
     """
 
     def __init__(self, rules: Rules, X: np.ndarray, most: int = 100_000, constants=CONSTANTS):
-        self.rules, self.most, self.level, self.constants = rules, most, 0, constants
+        super().__init__(rules, most)
+        self.constants = constants
         self.X = np.ascontiguousarray(X.T)
         rows = X.shape[0]
         self._values = np.empty((min(most, 1 << 14), rows))
-        self._complexity, self._number = np.zeros(most, np.int32), np.zeros(most)
-        self._fills = np.zeros(most, np.uint64)
-        self._parts = np.full((most, 3), -1, np.int32)  # production, left, right
-        self._table = np.full(1 << int(np.ceil(np.log2(2.5 * most))), -1, np.int32)
+        self._number = np.zeros(most)
         self._hashes = np.zeros(most, np.uint64)
-        self.count = 0
-        slots = len(rules.least_of)
-        reach = rules.reach | np.eye(slots, dtype=bool)
-        self._fill_of = np.array([sum(1 << s for s in range(slots) if reach[s, m]) for m in range(slots)], np.uint64)
-        self._templates = [rules.template(r) for r in range(len(rules))]
-
-    def __len__(self) -> int:
-        return self.count
 
     @property
     def values(self) -> np.ndarray:
         """(n, R) value vectors."""
         return self._values[: self.count]
 
-    @property
-    def complexity(self) -> np.ndarray:
-        """(n,) complexities."""
-        return self._complexity[: self.count]
-
-    @property
-    def whole(self) -> np.ndarray:
-        """(n,) whether the entry is derived from the start symbol, and so is a formula by itself."""
-        return (self._fills[: self.count] & np.uint64(1)).astype(bool)
-
-    def grow_to(self, level: int, deadline: float | None = None) -> bool:
-        """Build up to complexity `level`; whether it was reached before capacity or the deadline (monotonic seconds)."""
-        while self.level < level:
-            if not self._build(self.level + 1, deadline):
-                return False
-            self.level += 1
-        return True
-
-    def expr(self, i: int) -> Expr:
-        """Entry i written out."""
-        return Expr(tuple(self._tokens(int(i))))
-
-    def _tokens(self, i: int) -> list:
-        r, *operands = self._parts[i].tolist()
-        out, children = [], iter(operands)
-        for code, arg, value in self._templates[r]:
-            if code == SLOT:
-                out += self._tokens(next(children))
-            elif code == VAR:
-                out.append(self.rules.names[arg])
-            elif code == CONST:
-                out.append(float(self._number[i]) if len(self._templates[r]) == 1 else float(value))
-            elif code == NUMBER:
-                out.append(int(value) if float(value).is_integer() else float(value))
-            else:
-                out.append(by_code(code))
-        return out
+    def _constant(self, i: int, value: float) -> float:
+        return float(self._number[i]) if len(self._templates[self._parts[i, 0]]) == 1 else float(value)
 
     # building -----------------------------------------------------------------------------------------------------------
     def _build(self, level: int, deadline: float | None) -> bool:

@@ -20,8 +20,9 @@ from numba import njit
 from symnum.language.batch import commutative
 from symnum.language.batch_kernels import INNER, KERNEL, mix
 from symnum.language.expr import Expr
-from symnum.language.ops import CONST, FIRST_OP, NUMBER, OPS, VAR, Op, by_code, compile_spelling
+from symnum.language.ops import FIRST_OP, OPS, VAR, Op, by_code, compile_spelling
 from symnum.language.rules import SLOT, Rules
+from symnum.search.library import Derivations
 
 CHUNK = 200_000  # pairs evaluated by numpy at once
 HUGE, TINY = 1e9, 1e-9  # values beyond say little: sums with them are rounding
@@ -32,7 +33,7 @@ ROUNDING = 8e-15  # relative error of a form in float64: a few operations, each 
 ADD, SUB, MUL, DIV, POWER = (OPS[name].code for name in ("add", "sub", "mul", "div", "power"))
 
 
-class Forms:
+class Forms(Derivations):
     """Distinct positive values of a grammar, simplest first, with their derivative by x.
 
     Negative values are left out: what has one is a difference the other way round, or the same with the sign outside.
@@ -56,65 +57,25 @@ class Forms:
     """
 
     def __init__(self, rules: Rules, numbers: Mapping[str, float], most: int):
-        self.rules, self.most, self.level, self.count = rules, most, 0, 0
+        super().__init__(rules, most + 1)
+        self.most = most
         self.numbers = np.array([numbers.get(name, np.nan) for name in rules.names])
         self.is_x = np.array([float(name == "x") for name in rules.names])
         self._value, self._slope = np.empty(most + 1), np.empty(most + 1)
-        self._complexity, self._fills = np.zeros(most + 1, np.int32), np.zeros(most + 1, np.uint64)
-        self._parts = np.full((most + 1, 3), -1, np.int32)  # production, left, right
-        self._table = np.full(1 << int(np.ceil(np.log2(2.5 * (most + 1)))), -1, np.int32)
-        slots = len(rules.least_of)
-        reach = rules.reach | np.eye(slots, dtype=bool)
-        self._fill_of = np.array([sum(1 << s for s in range(slots) if reach[s, m]) for m in range(slots)], np.uint64)
-        self._templates = [rules.template(r) for r in range(len(rules))]
-
-    def __len__(self) -> int:
-        return self.count
 
     @property
     def value(self) -> np.ndarray:
+        """(n,) values."""
         return self._value[: self.count]
 
     @property
     def slope(self) -> np.ndarray:
+        """(n,) derivatives by x."""
         return self._slope[: self.count]
 
-    @property
-    def complexity(self) -> np.ndarray:
-        return self._complexity[: self.count]
-
-    @property
-    def whole(self) -> np.ndarray:
-        """(n,) whether the form is derived from the start symbol."""
-        return (self._fills[: self.count] & np.uint64(1)).astype(bool)
-
-    def expr(self, i: int) -> Expr:
-        """Form i written out."""
-        return Expr(tuple(self._tokens(int(i))))
-
-    def _tokens(self, i: int) -> list:
-        r, *operands = self._parts[i].tolist()
-        out, children = [], iter(operands)
-        for code, arg, value in self._templates[r]:
-            if code == SLOT:
-                out += self._tokens(next(children))
-            elif code == VAR:
-                out.append(self.rules.names[arg])
-            elif code in (CONST, NUMBER):
-                out.append(int(value) if float(value).is_integer() else float(value))
-            else:
-                out.append(by_code(code))
-        return out
-
-    def grow_to(self, level: int, deadline: float | None = None) -> bool:
-        """Build up to complexity `level`; whether it was reached before capacity or the deadline (monotonic seconds)."""
-        while self.level < level:
-            if self.count >= self.most or not self._build(self.level + 1, deadline):
-                return False
-            self.level += 1
-        return True
-
     def _build(self, level: int, deadline: float | None) -> bool:
+        if self.count >= self.most:
+            return False
         by_level = [np.flatnonzero(self.complexity == k) for k in range(level)]
         for r, template in enumerate(self._templates):
             left = level - int(self.rules.cost[r])

@@ -92,7 +92,8 @@ def conjecture_bounds(
         seed: of the local search.
 
     Raises:
-        ValueError: an unknown target, invariant or property, a target that is constant or a property, or a limit below 1.
+        ValueError: an unknown target, invariant or property, a target that is constant or a property, no invariant but the
+            target, or a limit below 1.
     """
     if table is None:
         from symnum.conjecture.objects.graph_families import small_graphs
@@ -141,7 +142,11 @@ def _check(table: ObjectTable, target: str, invariants: Sequence[str] | None, ki
             msg = f"at least 1 was required for {name}, got {count}"
             raise ValueError(msg)
     wanted = names if invariants is None else [n for n in names if n in invariants]
-    return [n for n in wanted if n != target]
+    wanted = [n for n in wanted if n != target]
+    if invariants is not None and not wanted:
+        msg = f"at least one invariant other than {target!r} was required for bounds to use, got none"
+        raise ValueError(msg)
+    return wanted
 
 
 # proposing ---------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from symnum.numbers.recurrence import simple
 
 Terms = list[Term]
 MOST_PERIOD = 4  # of interlaced sequences and of sign patterns
+LAST_FACTORIAL = 1000  # the largest first index for which terms are divided by n!
 LEAST_PART = 4  # terms of a part; fewer cannot be checked
 
 
@@ -76,7 +77,8 @@ def _ratios() -> Transform:
 def _exponential() -> Transform:
     return Transform(
         "exponential", lambda _: "b(n) = a(n)/n!",
-        lambda a, start: _part([Fraction(t) / factorial(n) for n, t in enumerate(a, start)], start) if start >= 0 else None,
+        lambda a, start: None if not 0 <= start <= LAST_FACTORIAL else _part(
+            [Fraction(t) / factorial(n) for n, t in enumerate(a, start)], start),
         lambda a, start, parts, k: [simple(parts[0][m] * factorial(start + m)) for m in range(len(a), len(a) + k)],
     )
 
