@@ -13,6 +13,9 @@ import typer
 BAD_INPUT, INTERRUPTED = 2, 130
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Latex = Annotated[bool, typer.Option("--latex", help="Print LaTeX, one formula a line.")]
+Out = Annotated[Path | None, typer.Option(help="A folder for the ledger of the run.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress; print the result only.")]
 
 

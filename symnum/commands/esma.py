@@ -1,12 +1,11 @@
 """`symnum conjecture esma --constant e`: signed interlaced continued fractions of a constant."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from symnum.commands.common import Json, Quiet, boundary, check_options, interrupted, progress
+from symnum.commands.common import Json, Latex, Out, Quiet, Resume, boundary, check_options, interrupted, progress
 
 if TYPE_CHECKING:
     from symnum.conjecture.fractions.esma import EsmaHit, EsmaRun
@@ -24,9 +23,9 @@ def esma(
     depth: Annotated[int, typer.Option(help="Terms read from each fraction.")] = 72,
     digits: Annotated[int, typer.Option(help="To which each formula is compared with the constant.")] = 200,
     top: Annotated[int, typer.Option(min=1, help="How many formulas to print, shortest first; --json has all.")] = 10,
-    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
-    out: Annotated[Path | None, typer.Option(help="A folder for the ledger of the run.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    latex: Latex = False,
+    out: Out = None,
+    resume: Resume = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -2,12 +2,11 @@
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from symnum.commands.common import Json, Quiet, boundary, check_options, interrupted, progress
+from symnum.commands.common import Json, Latex, Out, Quiet, Resume, boundary, check_options, interrupted, progress
 
 if TYPE_CHECKING:
     from symnum.conjecture.fractions.run import PcfRun
@@ -36,9 +35,9 @@ def pcf(
     time: Annotated[float | None, typer.Option(help="Seconds; a run with --out can be resumed.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; all cores by default.")] = None,
     top: Annotated[int | None, typer.Option(min=1, help="How many families to print, simplest first; all by default.")] = None,
-    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX, one formula a line.")] = False,
-    out: Annotated[Path | None, typer.Option(help="A folder for the ledger of the run.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    latex: Latex = False,
+    out: Out = None,
+    resume: Resume = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -1,12 +1,11 @@
 """`symnum conjecture series --constant "zeta(3)"`: BBP-type and binomial series for a constant."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symnum.commands.common import Json, Quiet, boundary, check_options, interrupted, progress
+from symnum.commands.common import Json, Latex, Out, Quiet, Resume, boundary, check_options, interrupted, progress
 
 if TYPE_CHECKING:
     from symnum.conjecture.series.series import SeriesRun
@@ -25,9 +24,9 @@ def series(
     powers: Annotated[str | None, typer.Option(help="The s of BBP-type series; 1,2,3 by default.")] = None,
     surds: Annotated[str, typer.Option(help="Series are looked for sqrt(d) times the constant, d among these.")] = "1,2,3",
     top: Annotated[int, typer.Option(min=1, help="How many formulas to print, shortest first; --json has all.")] = 20,
-    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
-    out: Annotated[Path | None, typer.Option(help="A folder for the ledger of the run.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    latex: Latex = False,
+    out: Out = None,
+    resume: Resume = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
