@@ -1,7 +1,7 @@
 """What all tests share: reproducible hypothesis, floating point that complains, and one thread count for numba.
 
-The hypothesis profile is `ci` (derandomised, so that one commit gives one answer, and short: 40 examples a property);
-`HYPOTHESIS_PROFILE=deep` searches longer and anew every time.
+The hypothesis profile is `ci` (derandomised, so that one commit gives one answer); `HYPOTHESIS_PROFILE=deep` searches longer and
+anew every time.
 """
 
 import os
@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile(
-    "ci", derandomize=True, deadline=None, database=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("deep", settings.get_profile("ci"), derandomize=False, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
