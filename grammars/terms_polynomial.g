@@ -1,0 +1,3 @@
+# Terms of a library: monomials. Complexity 1, 3, 5 … is degree 1, 2, 3 …
+term : VAR
+     | term * VAR

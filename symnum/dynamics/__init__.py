@@ -1,0 +1,1 @@
+"""Motion as data: trajectories, systems of equations, weak forms, smoothing, sparse regression, integration."""

@@ -1,0 +1,1 @@
+"""The tasks of equation discovery: ordinary and partial differential equations, conserved quantities."""

@@ -1,0 +1,199 @@
+"""Which right-hand sides are true together: judged by integration.
+
+A system is judged by how briefly it describes the measured trajectories: residuals of its solution (constants and initial
+states fitted through the integrator), constants, and structure. Autocorrelated residuals count for as many as are independent.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from symnum.dynamics.integrate import compilable
+from symnum.dynamics.refine import NOISY_RTOL, RTOL, Piece, Refined, growth, pieces_of, refine
+from symnum.dynamics.system import System
+from symnum.dynamics.weak import Curve
+from symnum.equations.ode_pool import Alternative, alternative
+
+SHORT = 8  # pieces of a trajectory to begin with: short ones keep a badly started system near the data
+FEW_STEPS = 6  # of a refinement that only ranks
+MOST_GROWTH = 100.0  # by how much a disturbance may grow within a piece
+HOPELESS = 10.0  # nats by which a system in short pieces may be behind one in long pieces
+
+
+@dataclass(frozen=True)
+class Model:
+    """A system that was judged.
+
+    Attributes:
+        parts: the alternative of every equation.
+        refined: with fitted constants.
+        structure: nats of its structure and constants.
+    """
+
+    parts: tuple[Alternative, ...]
+    refined: Refined
+    structure: float
+
+    def nats(self, independent: np.ndarray) -> float:
+        """Nats to describe the data; `independent` (states,) residuals count."""
+        r = self.refined
+        if not r.finite:
+            return np.inf
+        return float((independent / 2 * r.logs).sum() + self.structure)
+
+
+@dataclass
+class Judge:
+    """Judges systems on trajectories; remembers all it has judged.
+
+    Attributes:
+        states, inputs, time: the system's names.
+        curves: the smoothed trajectories.
+        scale: (states,) the size of the states.
+        deadline: seconds (monotonic) after which no further system is begun.
+    """
+
+    states: tuple[str, ...]
+    inputs: tuple[str, ...]
+    time: str
+    curves: Sequence[Curve]
+    scale: np.ndarray
+    deadline: float
+    pieces: int = 1
+    models: dict = field(default_factory=dict)
+    levels: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        noise = min(
+            s.sigma * (size if s.multiplicative else 1.0) / size
+            for c in self.curves for s, size in zip(c.smooths, self.scale, strict=True) if len(s.residual)
+        )
+        self.rtol = float(np.clip(NOISY_RTOL * noise, RTOL, 1e-5))
+
+    def cut(self, count: int) -> list[Piece]:
+        """The trajectories in `count` pieces each."""
+        if count not in self.levels:
+            self.levels[count] = pieces_of(self.curves, count)
+        return self.levels[count]
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() > self.deadline
+
+    def key(self, parts: Sequence[Alternative]) -> tuple:
+        """What tells structures apart: the equations without their constants' values."""
+        return tuple(p.expr.with_constants([0.0] * len(p.expr.constants)) for p in parts), self.pieces
+
+    def judge(self, parts: Sequence[Alternative], start: Model | None = None) -> Model:
+        """Fit and judge a system.
+
+        Constants of equations that `start` has too begin where they ended there. A system that is hopeless beside `start`
+        even with its trajectories in short pieces is not fitted further, and loses.
+        """
+        parts = tuple(parts)
+        key = self.key(parts)
+        if key in self.models:
+            return self.models[key]
+        equations = [p.expr for p in parts]
+        if start is not None:
+            fitted = start.refined.system.equations
+            same = [p.expr == q.expr for p, q in zip(parts, start.parts, strict=True)]
+            equations = [f if s else e for e, f, s in zip(equations, fitted, same, strict=True)]
+        system, structure = System(self.states, tuple(equations), self.inputs, self.time), self._structure(parts)
+        if not compilable(system):
+            msg = "systems of built-in operators were required to be refined"
+            raise ValueError(msg)
+        if self.pieces < SHORT:
+            rough = refine(system, self.cut(SHORT), self.scale, steps=FEW_STEPS, rtol=self.rtol)
+            if start is not None and rough.finite and start.refined.finite:
+                n = self.independent(start)
+                if Model(parts, rough, structure).nats(n) > start.nats(n) + HOPELESS:
+                    model = Model(parts, replace(rough, rss=np.full_like(rough.rss, np.inf)), structure)
+                    self.models[key] = model
+                    return model
+            system = rough.system
+        model = Model(parts, refine(system, self.cut(self.pieces), self.scale, rtol=self.rtol), structure)
+        self.models[key] = model
+        return model
+
+    def _structure(self, parts: Sequence[Alternative]) -> float:
+        rows = sum(np.isfinite(c.data.x).sum() for c in self.curves) / len(self.states)
+        return sum(p.nats for p in parts) + sum(len(p.expr.constants) for p in parts) / 2 * np.log(rows)
+
+    def independent(self, model: Model) -> np.ndarray:
+        """(states,) independent residuals of a model, at least ten."""
+        return np.maximum(model.refined.independent, 10.0)
+
+    def settle(self, parts: Sequence[Alternative]) -> Model:
+        """Judge a system with its trajectories in as few pieces as its chaos allows."""
+        self.pieces = SHORT
+        model = self.judge(parts)
+        if model.refined.finite:
+            r = model.refined
+            grows = growth(r.system, self.cut(SHORT), r.starts, self.scale)
+            self.pieces = max(1, math.ceil(grows / math.log(MOST_GROWTH)))
+        again = self.judge(parts, model)
+        if again.refined.finite or not model.refined.finite:
+            return again
+        self.pieces = SHORT
+        return model
+
+    def improve(self, model: Model, pool: Sequence[Sequence[Alternative]], sweeps: int = 3) -> Model:
+        """Exchange one equation at a time for an alternative of its pool, as long as the description gets shorter."""
+        for _ in range(sweeps):
+            before = model
+            for i, alternatives in enumerate(pool):
+                for part in alternatives:
+                    if self.late:
+                        return model
+                    model = self.better(model, self.judge(replaced(model, i, part), model))
+            if model is before:
+                break
+        return model
+
+    def better(self, a: Model, b: Model) -> Model:
+        """The one that describes the data more briefly; residuals count as independent as the closer fit's are."""
+        if not b.refined.finite or not a.refined.finite:
+            return a if a.refined.finite or not b.refined.finite else b
+        closer = a if a.refined.misfit <= b.refined.misfit else b
+        n = self.independent(closer)
+        return b if b.nats(n) < a.nats(n) else a
+
+    def ranked(self) -> list[Model]:
+        """All models judged at the final pieces, the most briefly describing first; explosive ones last."""
+        models = [m for (_, pieces), m in self.models.items() if pieces == self.pieces]
+        finite = [m for m in models if m.refined.finite]
+        if not finite:
+            return models
+        n = self.independent(min(finite, key=lambda m: m.refined.misfit))
+        return sorted(models, key=lambda m: m.nats(n))
+
+
+def without(part: Alternative) -> list[Alternative]:
+    """The alternatives that lack one term."""
+    if part.library is None or not part.terms:
+        return []
+    pairs = list(zip(part.terms, _coefficients(part), strict=True))
+    return [
+        alternative(part.library, [t for t, _ in pairs if t != out], [c for t, c in pairs if t != out])
+        for out in part.terms
+    ]
+
+
+def _coefficients(part: Alternative) -> list[float]:
+    """The coefficients of a sum of library terms; a term's own constants come after its coefficient."""
+    values, found = iter(part.expr.constants), []
+    for t in part.terms:
+        found.append(next(values))
+        for _ in part.library.terms[t].constants:
+            next(values)
+    return found
+
+
+def replaced(model: Model, i: int, part: Alternative) -> tuple[Alternative, ...]:
+    """The model's parts with another equation."""
+    return (*model.parts[:i], part, *model.parts[i + 1 :])

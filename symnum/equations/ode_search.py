@@ -1,0 +1,268 @@
+"""The search for a system: libraries first, symnum's own searches where they do not suffice, integration as the judge."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from symnum.discovery import discover
+from symnum.dynamics.library import Library
+from symnum.dynamics.system import System
+from symnum.dynamics.trajectory import Trajectories, Trajectory
+from symnum.dynamics.weak import Curve
+from symnum.equations.ode_choice import Judge, Model, replaced, without
+from symnum.equations.ode_pool import Alternative, grid_columns, kinetic_supports, supports, weak_forms
+from symnum.language.expr import Expr
+from symnum.language.ops import OPS
+from symnum.problem.ode import OdeProblem
+from symnum.search.snap import near_exact
+
+MOST_ROWS = 4000  # samples that are searched; longer data are represented by windows
+WINDOW = 500  # samples of a window
+STRIDE = 0.2  # share of a state's spread by which neighbours of a thinned window may differ
+OFFERED = 8  # supports per equation and library
+PLAIN = 2  # terms: a right-hand side of so few linear ones is not looked at again
+SETTLED = 3  # terms: a right-hand side of so few that leaves white noise is not searched further
+EXACT = 1e-4  # residuals below this share of the spread are as good as none: what integrators of data leave
+WHITE = 0.6  # share of the residuals that must be independent to pass for white
+OWN = 400_000  # evaluations of symnum's own search per equation, as far as the time allows
+LARGEST = 24  # complexity of a right-hand side of its own search
+LIBRARIES = (("terms_polynomial", 5), ("terms_trigonometric", 6), ("terms_kinetic", 9))  # grammar and complexity, in the order of trial
+
+
+def represented(data: Trajectories, most: int = MOST_ROWS) -> Trajectories:
+    """The same trajectories, or windows of them where they are long: thinned to what the states' pace asks for."""
+    if data.rows <= most:
+        return data
+    items: list[Trajectory] = []
+    count = max(1, most // WINDOW // len(data))
+    for item in data.items[: max(1, most // WINDOW)]:
+        stride = _stride(item.x)
+        span = min(len(item), WINDOW * stride)
+        for start in np.unique(np.linspace(0, len(item) - span, count).round().astype(int)):
+            rows = slice(start, start + span, stride)
+            items.append(Trajectory(item.t[rows], item.x[rows], item.u[rows], f"{item.label}[{start}:{start + span}]"))
+    return Trajectories(tuple(items), data.states, data.inputs, data.time)
+
+
+def _stride(x: np.ndarray) -> int:
+    """The largest stride at which neighbours stay close, by the fastest state; noise counts as no movement."""
+    spread = np.nanstd(x, axis=0)
+    near = np.nanmean(np.abs(x[1:] - x[:-1]), axis=0)
+    stride = 1
+    while stride * 2 * WINDOW < len(x):
+        moved = np.nanmean(np.abs(x[2 * stride :] - x[: -2 * stride]), axis=0) - near
+        if (moved > STRIDE * spread).any():
+            break
+        stride *= 2
+    return stride
+
+
+@dataclass
+class Search:
+    """The search for one system.
+
+    Attributes:
+        data: what is searched.
+        order: 1, or 2 for x'' = f(x, x').
+        grammar: of symnum's own searches.
+        libraries: term grammars with their complexities.
+        guess: right-hand sides to begin with, by state.
+        deadline: monotonic seconds.
+        seed, threads: of symnum's own searches.
+        told: called with a line of progress.
+    """
+
+    data: Trajectories
+    order: int = 1
+    grammar: object = "dynamics"
+    libraries: Sequence[tuple[object, int]] = LIBRARIES
+    guess: dict[str, Expr] = field(default_factory=dict)
+    deadline: float = np.inf
+    seed: int = 0
+    threads: int | None = None
+    told: Callable[[str], None] = lambda text: None
+
+    def __post_init__(self):
+        self.curves = [Curve.of(item, self.order) for item in self.data]
+        names = self.data.states
+        self.states = names if self.order == 1 else (*names, *(f"{n}_dot" for n in names))
+        self.columns = (*self.states, *self.data.inputs)
+        self.forms = weak_forms(self.curves, self.order)
+        self.grid = grid_columns(self.curves, self.columns, self.data.time)
+        x = np.concatenate([c.x for c in self.curves])
+        self.scale = np.sqrt(np.mean(x**2, axis=0))
+        self.scale = np.where(self.scale > 0, self.scale, 1.0)
+        self.spread = np.maximum(x.std(axis=0), 1e-9 * self.scale)
+        self.judge = Judge(self.states, self.data.inputs, self.data.time, self.curves, self.scale, self.deadline)
+        d = len(names)
+        self.searched = range(d if self.order == 1 else 0, len(self.states)) if self.order == 2 else range(d)
+        self.fixed = {} if self.order == 1 else {i: Alternative.of(Expr.var(self.states[d + i]), "definition") for i in range(d)}
+        self.pool: list[list[Alternative]] = [[self.fixed[i]] if i in self.fixed else [] for i in range(len(self.states))]
+        self.library: Library | None = None
+        self.problems: dict[int, OdeProblem] = {}
+
+    def run(self) -> Model:
+        """The model that describes the data most briefly."""
+        model = None
+        for n, (grammar, complexity) in enumerate(self.libraries):
+            again = range(len(self.states)) if model is None else [i for i in self.searched if not self.settled(model, i)]
+            if not again or (n and self.judge.late):
+                break
+            model = self._with_library(model, n, grammar, complexity, again)
+        model = self._own(model)
+        model = self._pruned(model)
+        return self._snapped(model)
+
+    # libraries -------------------------------------------------------------------------------------------------------------
+    def _with_library(self, model: Model | None, n: int, grammar, complexity: int, equations: Sequence[int]) -> Model:
+        """The best system after adding a library's supports; the first library stands beside every later one."""
+        grammars = [grammar] if n == 0 else [self.libraries[0][0], grammar]
+        library = self._generated(grammars, complexity)
+        if library is None:
+            return model
+        if n == 0:
+            self.library = library
+        offered: list[list[Alternative]] = [[] for _ in self.states]
+        for i in equations:
+            if i in self.fixed:
+                continue
+            offered[i] = supports(library, self.forms, self.grid, i, OFFERED)
+            if any(term.constants for term in library.terms):
+                offered[i] += kinetic_supports(library, self.problem(i), self.grid, OFFERED)
+            if n == 0 and self.states[i] in self.guess:
+                offered[i].insert(0, Alternative.of(self.guess[self.states[i]], "guess"))
+            self.pool[i] += offered[i]
+        if model is None:
+            model = self.judge.settle([p[0] for p in self.pool])
+        self.told(f"{'+'.join(map(str, grammars))}: {len(library)} terms")
+        model = self.judge.improve(model, offered)
+        return self._pruned(model)
+
+    def _generated(self, grammars: list, complexity: int) -> Library | None:
+        """The library, with smaller terms where there would be too many; None where even the smallest are."""
+        scale = float(np.median(self.scale))
+        for size in range(complexity, 0, -1):
+            try:
+                return Library.generate(grammars, self.columns, size, scale)
+            except ValueError:
+                if size == 1:
+                    return None
+        return None
+
+    def _pruned(self, model: Model) -> Model:
+        """Drop terms as long as the description gets shorter."""
+        changed = True
+        while changed and not self.judge.late:
+            before = model
+            for i in self.searched:
+                for shorter in without(model.parts[i]):
+                    model = self.judge.better(model, self.judge.judge(replaced(model, i, shorter), model))
+            changed = model is not before
+        return model
+
+    # judgement --------------------------------------------------------------------------------------------------------------
+    def exact(self, model: Model, i: int) -> bool:
+        """Whether a state's residuals are as good as none."""
+        r = model.refined
+        return bool(r.finite and r.sigma[i] < EXACT * self.spread[i])
+
+    def white(self, model: Model, i: int) -> bool:
+        """Whether a state's residuals pass for independent."""
+        r = model.refined
+        return bool(r.finite and r.independent[i] >= WHITE * r.count[i])
+
+    def fits(self, model: Model, i: int) -> bool:
+        """Whether an equation leaves nothing to explain."""
+        j = i - len(self.data.states) if self.order == 2 else i
+        return self.exact(model, j) or self.white(model, j)
+
+    def settled(self, model: Model, i: int) -> bool:
+        """Whether an equation is not looked at again: it fits exactly with few terms, or down to the noise with at most two linear ones."""
+        terms = summands(model.parts[i].expr)
+        j = i - len(self.data.states) if self.order == 2 else i
+        if self.exact(model, j):
+            return len(terms) <= SETTLED and len(model.parts[i].expr.constants) <= SETTLED
+        return self.white(model, j) and len(terms) <= PLAIN and all(t.complexity <= 3 for t in terms)
+
+    # own searches -----------------------------------------------------------------------------------------------------------
+    def _own(self, model: Model) -> Model:
+        """Equations that no library settles are searched by symnum itself."""
+        for i in self.searched:
+            if self.settled(model, i) or (self.white(model, i % len(self.data.states)) and len(model.parts[i].expr.constants) <= SETTLED):
+                continue
+            left = self.deadline - time.monotonic()
+            if left < 0.3:
+                break
+            found = self._discovered(i, left)
+            self.told(f"{self.states[i]}': {len(found)} formulas of its own")
+            self.pool[i] += found
+            model = self.judge.improve(model, [found if j == i else [] for j in range(len(self.states))], sweeps=1)
+        return model
+
+    def problem(self, i: int) -> OdeProblem:
+        """The equation of a state."""
+        if i not in self.problems:
+            self.problems[i] = OdeProblem.of(self.curves, self.forms[0], i, self.columns)
+        return self.problems[i]
+
+    def _discovered(self, i: int, seconds: float) -> list[Alternative]:
+        found = discover(
+            self.problem(i), self.grammar, time_limit=seconds, max_evaluations=OWN, max_complexity=LARGEST, seed=self.seed,
+            threads=self.threads,
+        )
+        out = {}
+        for c in sorted(found.front, key=lambda c: c.loss):
+            for expr in (c.best, c.expr):
+                floating = freed(expr)
+                out.setdefault(floating.with_constants([0.0] * len(floating.constants)), floating)
+        return [Alternative.of(e, "search") for e in list(out.values())[: 2 * OFFERED]]
+
+    # exact constants --------------------------------------------------------------------------------------------------------
+    def _snapped(self, model: Model) -> Model:
+        """Constants become exact numbers where that describes the data more briefly, and no less well than chance would have it."""
+        for i in self.searched:
+            k = 0
+            while not self.judge.late:
+                expr = self.fitted(model, i)
+                at = [p for p, t in enumerate(expr.tokens) if isinstance(t, float)]
+                if k >= len(at):
+                    break
+                k += 1
+                for exact in ((0,), *near_exact(expr.tokens[at[k - 1]])):
+                    tokens = (*expr.tokens[: at[k - 1]], *exact, *expr.tokens[at[k - 1] + 1 :])
+                    bits = sum(np.log(abs(t) + 1) for t in exact if isinstance(t, int))
+                    trial = Alternative(Expr(tokens).simplify(), model.parts[i].nats + bits, model.parts[i].origin)
+                    better = self.judge.better(model, self.judge.judge(replaced(model, i, trial), model))
+                    if better is not model:
+                        model, k = better, k - 1
+                        break
+        return model
+
+    def fitted(self, model: Model, i: int) -> Expr:
+        """An equation with its fitted constants."""
+        return model.refined.system.equations[i]
+
+
+def freed(expr: Expr) -> Expr:
+    """The formula with its exact numbers free to be fitted, exponents apart."""
+    tokens = list(expr.tokens)
+    for p, token in enumerate(tokens):
+        follower = tokens[p + 1] if p + 1 < len(tokens) else None
+        if isinstance(token, int) and follower is not OPS["power"] and abs(token) > 1:
+            tokens[p] = float(token)
+    return Expr(tuple(tokens))
+
+
+def summands(expr: Expr) -> list[Expr]:
+    """The terms of a sum, signs apart."""
+    if expr.op is OPS["add"] or expr.op is OPS["sub"]:
+        return [t for a in expr.arguments for t in summands(a)]
+    return [expr]
+
+
+def system_of(model: Model) -> System:
+    """The model's system in reading form."""
+    system = model.refined.system
+    return System(system.states, tuple(e.simplify() for e in system.equations), system.inputs, system.time)
