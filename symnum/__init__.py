@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from symnum.conjecture.series.series import conjecture_series as conjecture_series
     from symnum.discovery import Discovery as Discovery
     from symnum.discovery import discover as discover
+    from symnum.dynamics.system import System as System
+    from symnum.dynamics.trajectory import Trajectories as Trajectories
+    from symnum.equations.ode import discover_ode as discover_ode
     from symnum.estimator import SymbolicRegressor as SymbolicRegressor
     from symnum.estimator import regress as regress
     from symnum.evaluate.public import evaluate_all as evaluate_all
@@ -50,6 +53,8 @@ _HOME = {
     "PCF": "symnum.numbers.pcf",
     "RegressionProblem": "symnum.problem.regression",
     "SymbolicRegressor": "symnum.estimator",
+    "System": "symnum.dynamics.system",
+    "Trajectories": "symnum.dynamics.trajectory",
     "balance": "symnum.conjecture.reactions.balance",
     "census": "symnum.conjecture.census.census",
     "conjecture_bounds": "symnum.conjecture.objects.objects",
@@ -57,6 +62,7 @@ _HOME = {
     "conjecture_pcf": "symnum.conjecture.fractions.pcf",
     "conjecture_series": "symnum.conjecture.series.series",
     "discover": "symnum.discovery",
+    "discover_ode": "symnum.equations.ode",
     "evaluate_all": "symnum.evaluate.public",
     "guess": "symnum.conjecture.sequences.guess",
     "identify": "symnum.conjecture.number.identify",

@@ -1,6 +1,6 @@
 """The layer contract: who may import whom.
 
-    language <- evaluate <- problem <- search <- report <- discovery <- conjecture <- estimator, commands, cli
+    language <- evaluate <- dynamics <- problem <- search <- report <- discovery <- conjecture, equations <- estimator, commands, cli
     encode and numbers on language and evaluate; store and callbacks beside search
 
 An import counts wherever it stands, inside a function or under TYPE_CHECKING too. The few arrows back that are wanted are in
@@ -18,16 +18,18 @@ ROOT = Path(__file__).parents[1]
 LOWER = {
     "language": (),
     "evaluate": ("language",),
-    "problem": ("language", "evaluate"),
+    "dynamics": ("language", "evaluate"),
+    "problem": ("language", "evaluate", "dynamics"),
     "numbers": ("language", "evaluate"),
     "encode": ("language", "evaluate"),
-    "search": ("language", "evaluate", "problem", "encode", "store", "callbacks"),
+    "search": ("language", "evaluate", "dynamics", "problem", "encode", "store", "callbacks"),
     "store": ("language", "search"),
     "callbacks": ("language", "search"),
     "report": ("language", "evaluate", "problem", "search", "callbacks"),
     "discovery": ("language", "evaluate", "problem", "search", "store", "callbacks", "report"),
     "conjecture": ("language", "evaluate", "problem", "numbers", "search", "store", "callbacks", "report", "discovery"),
-    "data": ("language", "problem"),
+    "equations": ("language", "evaluate", "dynamics", "problem", "search", "store", "callbacks", "report", "discovery", "estimator"),
+    "data": ("language", "dynamics", "problem"),
     "testing": ("language", "evaluate", "problem"),
 }
 TOP = ("estimator", "commands", "cli", "__init__", "__main__")  # may import everything below, and each other

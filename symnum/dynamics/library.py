@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar
+from symnum.language.ops import OPS
 
 MOST_TERMS = 400  # of a library: more are neither told apart nor searched well
-SAME = 1e-9  # relative difference below which two columns are one
-HALF = np.geomspace(1e-2, 1e2, 9)  # values that are tried for a constant inside a term, relative to the size of the states
+SAME = 1e-12  # squared relative difference below which two columns are one
+ONE = np.geomspace(1e-3, 1e3, 25)  # values that are tried for the only constant inside a term, relative to the size of the states
+TWO = np.geomspace(0.2, 8.0, 5)  # … and for two
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,13 @@ class Library:
     terms: tuple[Expr, ...]
 
     @classmethod
-    def generate(cls, grammars: Sequence[str | Grammar], names: Sequence[str], complexity: int = 5, scale: float = 1.0) -> "Library":
-        """All terms of some grammars up to a complexity, each function once.
+    def generate(cls, grammars: Sequence[str | Grammar], names: Sequence[str], complexity: int = 5) -> "Library":
+        """All terms of some grammars up to a complexity, each function once; terms with free constants are left to `skeletons`.
 
         Args:
             grammars: shipped grammars by name, .g files, or grammars.
             names: the columns.
             complexity: of the largest term.
-            scale: the size of the states; constants inside terms are tried from a hundredth of it to a hundred times.
 
         Raises:
             ValueError: a grammar that cannot be read, or no term at all.
@@ -44,24 +46,25 @@ class Library:
         ['1', 'x', 'y', 'x^2', 'x*y', 'y^2']
         """
         names, found = tuple(names), {}
-        probe = dict(zip(names, np.random.default_rng(5).uniform(0.3, 1.7, (len(names), 16)) * scale, strict=True))
-        values: list[np.ndarray] = [np.ones(16)]
+        probe = dict(zip(names, np.random.default_rng(5).uniform(0.3, 1.7, (len(names), 16)), strict=True))
+        values: list[np.ndarray] = [np.full(16, 0.25)]
         for grammar in map(Grammar.load, grammars):
             for size in range(1, complexity + 1):
                 for expr in grammar.enumerate(names, size):
-                    for term in _instances(expr, scale):
-                        value = term(probe)
-                        if not np.isfinite(value).all() or np.ptp(value) <= SAME * np.abs(value).max():
-                            continue
-                        unit = value / np.linalg.norm(value)
-                        if any(np.abs(np.abs(unit @ v) - 1) < SAME**2 * 10 + 1e-14 for v in values):
-                            continue
-                        values.append(unit)
-                        found[term.simplify() if not term.constants else term] = None
-                        if len(found) > MOST_TERMS:
-                            msg = (f"at most {MOST_TERMS} terms were required of a library, complexity {complexity} and {len(names)} columns "
-                                   "give more; try a smaller complexity or fewer columns")
-                            raise ValueError(msg)
+                    if expr.constants:
+                        continue
+                    value = expr(probe)
+                    if not np.isfinite(value).all() or np.ptp(value) <= SAME * np.abs(value).max():
+                        continue
+                    unit = value / np.linalg.norm(value)
+                    if any(1 - abs(unit @ v) < SAME for v in values):
+                        continue
+                    values.append(unit)
+                    found[expr.simplify()] = None
+                    if len(found) > MOST_TERMS:
+                        msg = (f"at most {MOST_TERMS} terms were required of a library, complexity {complexity} and {len(names)} columns "
+                               "give more; try a smaller complexity or fewer columns")
+                        raise ValueError(msg)
         if not found:
             msg = f"a library with terms was required, the grammars have none up to complexity {complexity}"
             raise ValueError(msg)
@@ -92,8 +95,24 @@ class Library:
         return Expr.const(0) if out is None else out
 
 
-def _instances(term: Expr, scale: float) -> list[Expr]:
-    """The term with its constants at each of the values that are tried (all at the same)."""
-    if not term.constants:
-        return [term]
-    return [term.with_constants([float(v) * scale] * len(term.constants)) for v in HALF]
+def skeletons(grammar: str | Grammar, names: Sequence[str], complexity: int) -> list[Expr]:
+    """The terms of a grammar that have constants of their own, up to a complexity.
+
+    >>> [str(e) for e in skeletons("terms_kinetic", ("x",), 5)]
+    ['x/(1.0 + x)', '1/(1.0 + x)']
+    """
+    grammar = Grammar.load(grammar)
+    return [e for size in range(1, complexity + 1) for e in grammar.enumerate(tuple(names), size) if e.constants]
+
+
+def instances(skeleton: Expr, scale: float) -> list[Expr]:
+    """A term with its constants at values that are tried: one constant on a wide grid around the states' size, two on a square."""
+    count = len(skeleton.constants)
+    grid = ONE * scale if count == 1 else TWO
+    grid = np.concatenate([-grid[::-1], grid]) if signed(skeleton) else grid
+    return [skeleton.with_constants(list(values)) for values in product(grid.tolist(), repeat=count)]
+
+
+def signed(skeleton: Expr) -> bool:
+    """Whether a constant may be negative: it stands in an exponent or an exponential, not beside a state in a denominator."""
+    return any(t is OPS["exp"] or t is OPS["power"] and isinstance(skeleton.tokens[p - 1], float) for p, t in enumerate(skeleton.tokens))

@@ -81,18 +81,18 @@ class Refined:
     @property
     def logs(self) -> np.ndarray:
         """(states,) logarithm of the residuals' mean square, never below what the integrator resolves."""
-        return np.log(np.maximum(self.rss / self.count, self.floor))
+        return np.log(np.maximum(self.rss / np.maximum(self.count, 1), self.floor))
 
     @property
     def sigma(self) -> np.ndarray:
         """(states,) the residuals' root mean square, in units of the noise's size."""
-        return np.sqrt(self.rss / self.count)
+        return np.sqrt(self.rss / np.maximum(self.count, 1))
 
     @cached_property
     def independent(self) -> np.ndarray:
         """(states,) how many independent residuals the autocorrelated ones are worth."""
         out = []
-        for i in range(len(self.rss)):
+        for i in range(len(self.rss)):  # of states that nobody measured, none
             lag, power = 0.0, 0.0
             for r in self.residuals:
                 r = np.nan_to_num(r[:, i])
@@ -193,12 +193,41 @@ class _Measured:
     @property
     def weight(self) -> np.ndarray:
         """(states,) the inverse of the noise's variance."""
-        return self.count / np.maximum(self.rss, self.floor * self.count)
+        return self.count / np.maximum(self.rss, self.floor * np.maximum(self.count, 1))
 
     @property
     def nats(self) -> float:
         """-log likelihood of the data, noise levels fitted."""
-        return float((self.count / 2 * np.log(np.maximum(self.rss / self.count, self.floor))).sum())
+        return float((self.count / 2 * np.log(np.maximum(self.rss / np.maximum(self.count, 1), self.floor))).sum())
+
+
+def followed(curves: Sequence[Curve], pieces: Sequence[Piece], fit: Refined, scale: np.ndarray) -> list[Curve]:
+    """The curves with a system's solution in place of the smoothed states.
+
+    A solution that stays within the noise of the data knows of all its samples at once: sums of nonlinear terms along it are
+    far less biased by noise than along smoothed samples, whether or not its equations are the right ones.
+    """
+    program, out = Program.of(fit.system), []
+    for number, curve in enumerate(curves):
+        x, at_samples, seen = curve.x.copy(), np.full(curve.data.x.shape, np.nan), 0
+        for piece, start in zip(pieces, fit.starts, strict=True):
+            if piece.curve != number:
+                continue
+            rows = np.flatnonzero((curve.grid >= piece.t[0]) & (curve.grid <= piece.t[-1]))
+            t, where = np.unique(np.concatenate([piece.t, curve.grid[rows]]), return_inverse=True)
+            u = np.column_stack([np.interp(t, piece.t, column) for column in piece.u.T]) if piece.u.shape[1] else None
+            path = program.integrate(program.constants[None], start[None], t, u, scale=scale)[0][where]
+            n = len(piece.t)
+            at_samples[seen : seen + n] = np.where(np.isfinite(at_samples[seen : seen + n]), at_samples[seen : seen + n], path[:n])
+            x[rows], seen = path[n:], seen + n - 1
+        if not (np.isfinite(x).all() and np.isfinite(at_samples).all()):
+            return list(curves)
+        deviations = tuple(
+            replace(s, residual=(measured - model)[np.isfinite(measured)]) if len(s.residual) else s
+            for s, measured, model in zip(curve.smooths, curve.data.x.T, at_samples.T, strict=True)
+        )
+        out.append(replace(curve, x=x, smooths=deviations))
+    return out
 
 
 def growth(system: System, pieces: Sequence[Piece], starts: np.ndarray, scale: np.ndarray) -> float:

@@ -86,10 +86,39 @@ def best_subsets(A: np.ndarray, b: np.ndarray, most: int, keep: int = 1) -> list
     return [fitted for k in range(most + 1) for fitted in sorted((_fit(X, y, norm, s) for s in found[k]), key=lambda s: s.rss)[:keep]]
 
 
-def fit(A: np.ndarray, b: np.ndarray, columns: Sequence[int]) -> Subset:
-    """The least-squares fit of one support."""
-    norm = np.linalg.norm(A, axis=0)
-    return _fit(A / np.where(norm > 0, norm, 1), b, norm, tuple(sorted(columns)))
+def best_with(A: np.ndarray, b: np.ndarray, others: np.ndarray, most: int) -> list[Subset]:
+    """Supports of one of some other columns and 0 … `most` columns of A, the best of each size.
+
+    Args:
+        A: (K, L) columns.
+        b: (K,) target.
+        others: (K, M) columns, one of which is in the support: number L + m for column m, always the last.
+        most: columns of A beside it.
+    """
+    norm, size = np.linalg.norm(A, axis=0), np.linalg.norm(others, axis=0)
+    usable = np.flatnonzero(norm > 0)
+    X, unit = A[:, usable] / norm[usable], others / np.where(size > 0, size, 1)
+    G, c, cross, value = X.T @ X, X.T @ b, X.T @ unit, unit.T @ b
+    while most > 0 and sum(math.comb(len(usable), k) for k in range(most + 1)) > NODES // 100:
+        most -= 1
+    least, best = np.full(most + 1, np.inf), [((), -1)] * (most + 1)
+    for m in np.flatnonzero(size > 0):
+        g, left = cross[:, m], float(b @ b - value[m] ** 2)
+        rss, supports = np.full((max(most, 1), 1), np.inf), np.full((max(most, 1), 1, max(most, 1)), -1)
+        if most:
+            _exhaust(G - np.outer(g, g), c - g * value[m], left, most, rss, supports, SINGULAR)
+        for k, found in enumerate([left, *rss[:most, 0]]):
+            if found < least[k]:
+                least[k], best[k] = found, (tuple(supports[k - 1, 0, :k].tolist()) if k else (), int(m))
+    out = []
+    for support, m in best:
+        if m >= 0:
+            columns = [int(usable[j]) for j in support]
+            part = np.column_stack([A[:, columns], others[:, m]])
+            theta = np.linalg.lstsq(part / np.append(norm[columns], size[m]), b, rcond=None)[0] / np.append(norm[columns], size[m])
+            residual = b - part @ theta
+            out.append(Subset((*columns, A.shape[1] + m), theta, float(residual @ residual)))
+    return out
 
 
 def _fit(X: np.ndarray, y: np.ndarray, norm: np.ndarray, columns: tuple[int, ...]) -> Subset:

@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 
 from symnum.discovery import check_limits
-from symnum.dynamics.refine import pieces_of, refine
+from symnum.dynamics.refine import Piece, pieces_of, refine
 from symnum.dynamics.smooth import LEAST
 from symnum.dynamics.sparse import best_subsets, inclusion, shortest
 from symnum.dynamics.system import System
 from symnum.dynamics.trajectory import Trajectories
 from symnum.equations.ode_choice import Model
-from symnum.equations.ode_search import LIBRARIES, Search, represented, system_of
+from symnum.equations.ode_report import keep, r2_of, residuals
+from symnum.equations.ode_search import LIBRARIES, Search, freed, represented, system_of
+from symnum.equations.run_folder import SystemFolder
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar
 from symnum.problem.uncertainty import Interval
@@ -66,7 +68,7 @@ class OdeDiscovery:
         front: per state, the best right-hand side of every complexity; losses are those of the weak form.
         status: how it ended.
         verdict: the system judged by integration.
-        noise: per state, the standard deviation of what the system leaves.
+        noise: per state, the root mean square of what the system leaves.
         statistics: seconds, systems judged, pieces that trajectories were cut into.
         order: 1, or 2 for x'' = f(x, x').
     """
@@ -163,7 +165,7 @@ class OdeDiscovery:
     def __str__(self) -> str:
         lines = [f"{name}' = {rounded(f)}" for name, f in self.equations.items()]
         noise = ", ".join(f"{name} {s:.2g}" for name, s in self.noise.items())
-        lines += ["", self.verdict.message, f"residuals (standard deviation): {noise}", f"status: {self.status.value}"]
+        lines += ["", self.verdict.message, f"residuals (root mean square): {noise}", f"status: {self.status.value}"]
         if self.undecided:
             lines.append(self.undecided)
         return "\n".join(lines)
@@ -240,19 +242,32 @@ def discover_ode(
     guesses = read_guess(guess, data, order)
     check_enough(data)
     Grammar.load(grammar)
+    folder = None
+    if run_dir is not None:
+        states = data.states if order == 1 else (*data.states, *(f"{n}_dot" for n in data.states))
+        config = {"order": order, "grammar": str(grammar), "libraries": [[str(g), size] for g, size in libraries], "holdout": holdout,
+                  "seed": seed, "guess": {name: str(f) for name, f in guesses.items()}}
+        folder = SystemFolder.create(run_dir, config, data.fingerprint, states, resume)
+        guesses |= {name: freed(Expr.parse(text)) for name, text in folder.equations().items()}
+        callbacks = (*callbacks, folder.log)
     train, held_out = data.split(holdout, seed)
     used = represented(train)
     search = Search(used, order, grammar, tuple(libraries), guesses, begun + time_limit, seed, threads,
-                    told=lambda text: [call(text) for call in callbacks] and None)
+                    told=lambda text: [call(text) for call in callbacks] and None,
+                    kept=lambda model: folder and folder.save_system(system_of(model)))
     model = search.run()
     system = system_of(model)
-    verdict = judged(system, train, held_out, model, order)
-    noise = {n: float(s) for n, s in zip(data.states, model.refined.sigma, strict=False)}
+    pieces = search.judge.cut(search.judge.pieces)
+    verdict = judged(system, train, held_out, model, pieces, order)
+    noise = residuals(model, pieces, data.states)
     statistics = {
         "seconds": time.monotonic() - begun, "systems": len(search.judge.models), "pieces": search.judge.pieces, "rows": used.rows,
     }
     models = tuple(search.judge.ranked())
-    return OdeDiscovery(system, train, held_out, models, fronts(search), _status(search, model), verdict, noise, statistics, order, search)
+    found = OdeDiscovery(system, train, held_out, models, fronts(search), _status(search, model), verdict, noise, statistics, order, search)
+    if folder is not None:
+        keep(folder, found)
+    return found
 
 
 def _status(search: Search, model: Model) -> OdeStatus:
@@ -320,12 +335,11 @@ def simulated_r2(system: System, data: Trajectories) -> float:
     return float(1 - misfit / total) if total > 0 else float(misfit == 0)
 
 
-def judged(system: System, train: Trajectories, held_out: Trajectories, model: Model, order: int) -> OdeVerdict:
+def judged(
+    system: System, train: Trajectories, held_out: Trajectories, model: Model, pieces: Sequence[Piece], order: int
+) -> OdeVerdict:
     """The verdict on a system."""
-    spread = np.nanstd(np.concatenate([item.x for item in train]), axis=0)
-    r = model.refined
-    d = len(train.states)
-    r2 = float(1 - np.mean((r.sigma[:d] / np.maximum(spread, 1e-300)) ** 2)) if r.finite else -np.inf
+    r, r2 = model.refined, r2_of(model, pieces)
     text = f"R² = {r2:.6g} on {len(train)} trajector{'y' if len(train) == 1 else 'ies'} of {train.rows} samples, integrated"
     if not r.finite:
         return OdeVerdict(r2, None, "the system explodes when it is integrated")

@@ -15,11 +15,18 @@ from symnum.dynamics.integrate import compilable
 from symnum.dynamics.refine import NOISY_RTOL, RTOL, Piece, Refined, growth, pieces_of, refine
 from symnum.dynamics.system import System
 from symnum.dynamics.weak import Curve
-from symnum.equations.ode_pool import Alternative, alternative
+from symnum.equations.ode_pool import Alternative
+from symnum.language.expr import Expr
+from symnum.language.ops import OPS
 
 SHORT = 8  # pieces of a trajectory to begin with: short ones keep a badly started system near the data
 FEW_STEPS = 6  # of a refinement that only ranks
 MOST_GROWTH = 100.0  # by how much a disturbance may grow within a piece
+TINY = 100.0  # times what integrators resolve
+NEGLIGIBLE = 1e-3  # share of a slope that a term must contribute where there is no noise but a solver's error
+DOUBTFUL = 12.0  # nats that a term of less costs
+HANDFUL = 6.0  # independent residuals at least
+WHITE = 0.6  # share of the residuals that must be independent to pass for white
 HOPELESS = 10.0  # nats by which a system in short pieces may be behind one in long pieces
 
 
@@ -116,17 +123,39 @@ class Judge:
                     self.models[key] = model
                     return model
             system = rough.system
-        model = Model(parts, refine(system, self.cut(self.pieces), self.scale, rtol=self.rtol), structure)
+        fit = refine(system, self.cut(self.pieces), self.scale, rtol=self.rtol)
+        model = Model(parts, fit, structure + DOUBTFUL * self._negligible(fit))
         self.models[key] = model
         return model
+
+    def _negligible(self, fit: Refined) -> int:
+        """Terms of almost noiseless fits that contribute less to a slope than the data's own solver is off by."""
+        tiny = fit.rss < TINY**2 * fit.floor * fit.count
+        if not fit.finite or not tiny.any():
+            return 0
+        columns = {n: v for c in self.curves[:1] for n, v in zip((*self.states, *self.inputs), np.column_stack([c.x, c.u]).T, strict=True)}
+        columns[self.time] = self.curves[0].grid
+        count = 0
+        for f, slope in zip(fit.system.equations, self.curves[0].slope.T, strict=True):
+            terms = summands(f)
+            with np.errstate(all="ignore"):
+                sizes = [np.sqrt(np.mean(np.square(term(columns)))) for term in terms] if len(terms) > 1 else []
+            count += sum(size < NEGLIGIBLE * np.sqrt(np.mean(slope**2)) for size in sizes)
+        return count
 
     def _structure(self, parts: Sequence[Alternative]) -> float:
         rows = sum(np.isfinite(c.data.x).sum() for c in self.curves) / len(self.states)
         return sum(p.nats for p in parts) + sum(len(p.expr.constants) for p in parts) / 2 * np.log(rows)
 
     def independent(self, model: Model) -> np.ndarray:
-        """(states,) independent residuals of a model, at least ten."""
-        return np.maximum(model.refined.independent, 10.0)
+        """(states,) independent residuals of a model.
+
+        Tiny residuals with structure are errors of the solver that the data come from: it has followed a slightly different
+        vector field, and terms that imitate the difference would pay if each sample counted. They are worth a handful.
+        """
+        r = model.refined
+        tiny = (r.rss < TINY**2 * r.floor * r.count) & (r.independent < WHITE * r.count)
+        return np.where(r.count > 0, np.where(tiny, HANDFUL, np.maximum(r.independent, HANDFUL)), 0.0)
 
     def settle(self, parts: Sequence[Alternative]) -> Model:
         """Judge a system with its trajectories in as few pieces as its chaos allows."""
@@ -173,25 +202,11 @@ class Judge:
         return sorted(models, key=lambda m: m.nats(n))
 
 
-def without(part: Alternative) -> list[Alternative]:
-    """The alternatives that lack one term."""
-    if part.library is None or not part.terms:
-        return []
-    pairs = list(zip(part.terms, _coefficients(part), strict=True))
-    return [
-        alternative(part.library, [t for t, _ in pairs if t != out], [c for t, c in pairs if t != out])
-        for out in part.terms
-    ]
-
-
-def _coefficients(part: Alternative) -> list[float]:
-    """The coefficients of a sum of library terms; a term's own constants come after its coefficient."""
-    values, found = iter(part.expr.constants), []
-    for t in part.terms:
-        found.append(next(values))
-        for _ in part.library.terms[t].constants:
-            next(values)
-    return found
+def summands(expr: Expr) -> list[Expr]:
+    """The terms of a sum, signs apart."""
+    if expr.op is OPS["add"] or expr.op is OPS["sub"]:
+        return [t for a in expr.arguments for t in summands(a)]
+    return [expr]
 
 
 def replaced(model: Model, i: int, part: Alternative) -> tuple[Alternative, ...]:

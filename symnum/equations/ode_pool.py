@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from symnum.dynamics.library import Library
-from symnum.dynamics.sparse import best_subsets
+from symnum.dynamics.library import Library, instances
+from symnum.dynamics.sparse import best_subsets, best_with
 from symnum.dynamics.weak import Curve, Weak, weak_form, widths
 from symnum.evaluate.cpu import CpuEvaluator
 from symnum.language.batch import Batch
@@ -16,7 +16,13 @@ from symnum.search.front import SYMBOL
 
 MOST_TERMS = 8  # of a right-hand side
 SPARE = 3  # supports of each size that a weak form offers
-MOST_FITTED, SPARE_FITTED, FIT_STEPS = 4, 16, 12  # terms, supports of each size and steps where terms have constants of their own
+MOST_BESIDE = 3  # library terms beside one that has constants of its own
+FIT_STEPS = 12  # of all its constants in the weak form
+RANK_STEPS = 2  # … where alternatives are only ranked
+HOPELESS = 15.0  # nats in the weak form by which an alternative may be behind and still be integrated
+SOLVER = 1e-4  # relative accuracy of slopes that data without noise are trusted to have
+FAR = 1e12  # values of a term beyond this are those of a pole
+NEW = 1e-10  # share of a column that others must leave for it to be a term of its own
 LEAST_ROWS = 12  # independent projections that a width must give
 
 
@@ -76,7 +82,7 @@ def supports(library: Library, forms: Sequence[Weak], columns: dict[str, np.ndar
         A, b = form.project(values), form.target[state]
         most = min(MOST_TERMS, form.rows // 2)
         found = best_subsets(A, b, most, SPARE)
-        lengths = np.array([s.nats(form.rows, len(library)) for s in found])
+        lengths = np.array([s.nats(form.rows, len(library), solver_floor(b)) for s in found])
         for s, excess in zip(found, lengths - lengths.min(), strict=True):
             if s.columns not in best or excess < best[s.columns][0]:
                 best[s.columns] = float(excess), s.coefficients
@@ -84,27 +90,85 @@ def supports(library: Library, forms: Sequence[Weak], columns: dict[str, np.ndar
     return [alternative(library, s, best[s][1]) for s in ranked]
 
 
-def kinetic_supports(library: Library, problem: OdeProblem, columns: dict[str, np.ndarray], count: int) -> list[Alternative]:
-    """The most promising sums of terms that have constants of their own, which are fitted in the weak form.
+def with_skeletons(
+    library: Library, found: Sequence[Expr], problem: OdeProblem, columns: dict[str, np.ndarray], scale: float, count: int
+) -> list[Alternative]:
+    """The most promising sums of one term that has constants of its own and a few library terms.
 
-    The library has each such term at a few values of its constants: too coarse to rank supports of different sizes, so that
-    several of every size are fitted first.
+    Every such term is tried at many values of its constants with the best library terms beside it; the best of each
+    number of terms then has all its constants fitted in the weak form.
     """
-    form, state = problem.weak, problem.state
-    found = best_subsets(form.project(library.columns(columns)), form.target[state], min(MOST_FITTED, form.rows // 3), SPARE_FITTED)
-    found = [s for s in found if any(library.terms[j].constants for j in s.columns)]
-    if not found:
+    form, b = problem.weak, problem.target_projections
+    A, evaluator = form.project(library.columns(columns)), CpuEvaluator(1)
+    sums, sizes = [], []
+    for skeleton in found:
+        tried = instances(skeleton, scale)
+        values = evaluator.values(Batch.pack(tried, problem.names), problem.grid)
+        good = np.flatnonzero(values.ok & (np.abs(np.where(values.ok[:, None], values.y, 0.0)).max(axis=1) < FAR))
+        for s in best_with(A, b, form.project(values.y[good].T), MOST_BESIDE):
+            own = Expr.const(float(s.coefficients[-1])) * tried[good[s.columns[-1] - len(library)]]
+            sums.append(library.combined(s.columns[:-1], s.coefficients[:-1]) + own if len(s.columns) > 1 else own)
+            sizes.append(len(s.columns))
+    if not sums:
         return []
-    batch = Batch.pack([library.combined(s.columns, s.coefficients) for s in found], problem.names)
-    fitted, loss, _ = problem.fit_weakly(batch, CpuEvaluator(1), FIT_STEPS)
-    rows, out = form.rows, {}
-    for n, s in enumerate(found):
-        k = len(fitted[n].constants)
-        nats = rows / 2 * np.log(max(loss[n], problem.floor)) + k / 2 * np.log(rows) + (len(s.columns) + 1) * library.nats
-        skeleton = fitted[n].with_constants([0.0] * k)
-        if np.isfinite(loss[n]) and (skeleton not in out or nats < out[skeleton][0]):
-            out[skeleton] = nats, Alternative(fitted[n], (len(s.columns) + 1) * library.nats, "library", library, s.columns)
-    return [part for _, part in sorted(out.values(), key=lambda o: o[0])[:count]]
+    fitted, loss, _ = problem.fit_weakly(Batch.pack(sums, problem.names), evaluator, FIT_STEPS)
+    which = np.log(len(library) + len(found))
+    parts = [Alternative(fitted[n], (size + 1) * which, "library") for n, size in enumerate(sizes)]
+    nats = weak_nats(parts, loss, problem)
+    return [parts[n] for n in np.argsort(nats, kind="stable")[:count] if np.isfinite(nats[n])]
+
+
+def solver_floor(target: np.ndarray) -> float:
+    """The mean squared projection below which nothing is gained: data may be a solver's, which follows a slightly different field."""
+    return max(SOLVER**2 * float(np.mean(target**2)), 1e-300)
+
+
+def weak_nats(parts: Sequence[Alternative], loss: np.ndarray, problem: OdeProblem) -> np.ndarray:
+    """(parts,) nats to describe the projections, from the mean squares that they leave."""
+    rows = problem.rows
+    with np.errstate(divide="ignore"):
+        misfit = rows / 2 * np.log(np.maximum(loss, solver_floor(problem.target_projections)))
+    return misfit + np.array([p.nats + len(p.expr.constants) / 2 * np.log(rows) for p in parts])
+
+
+def promising(parts: Sequence[Alternative], rivals: Sequence[Alternative], problem: OdeProblem) -> list[Alternative]:
+    """The alternatives that are not hopeless, in the weak form, beside the best of themselves and their rivals; best first."""
+    if not parts:
+        return []
+    every = [*parts, *rivals]
+    fitted, loss, _ = problem.fit_weakly(Batch.pack([p.expr for p in every], problem.names), CpuEvaluator(1), RANK_STEPS)
+    nats = weak_nats(every, loss, problem)
+    order = np.argsort(nats[: len(parts)], kind="stable")
+    return [parts[n] for n in order if nats[n] <= nats.min() + HOPELESS]
+
+
+def neighbours(part: Alternative, problem: OdeProblem, columns: dict[str, np.ndarray], count: int) -> list[Alternative]:
+    """Sums of terms that differ from one in a term: every one that lacks a term, and the best that have another or one more."""
+    library, terms = part.library, part.terms
+    if library is None:
+        return []
+    A, b = problem.weak.project(library.columns(columns)), problem.target_projections
+    A = A / np.maximum(np.linalg.norm(A, axis=0), 1e-300)
+    fewer = [tuple(t for t in terms if t != out) for out in terms]
+    ranked = []
+    for rest in [terms, *fewer]:
+        if len(rest) >= MOST_TERMS:
+            continue
+        Q = np.linalg.qr(A[:, list(rest)])[0]
+        left, free = b - Q @ (Q.T @ b), A - Q @ (Q.T @ A)
+        size = np.einsum("ij,ij->j", free, free)
+        gain = np.where(size > NEW, (left @ free) ** 2 / np.maximum(size, NEW), 0.0)
+        k = len(rest) + 1
+        for j in np.argsort(-gain)[:count]:
+            misfit = problem.rows / 2 * np.log(max((left @ left - gain[j]) / problem.rows, solver_floor(b)))
+            ranked.append((misfit + k * (library.nats + np.log(problem.rows) / 2), tuple(sorted((*rest, int(j))))))
+    others = [s for _, s in sorted(set(ranked)) if s != tuple(sorted(terms))]
+    chosen = list(dict.fromkeys([*fewer, *others[:count]]))
+    found = []
+    for s in chosen:
+        theta = np.linalg.lstsq(problem.weak.project(library.columns(columns)[:, list(s)]), b, rcond=None)[0] if s else []
+        found.append(alternative(library, s, theta))
+    return found
 
 
 def alternative(library: Library, columns: Sequence[int], coefficients: Sequence[float]) -> Alternative:

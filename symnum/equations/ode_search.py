@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symnum.discovery import discover
-from symnum.dynamics.library import Library
+from symnum.dynamics.library import Library, skeletons
+from symnum.dynamics.refine import followed
 from symnum.dynamics.system import System
 from symnum.dynamics.trajectory import Trajectories, Trajectory
 from symnum.dynamics.weak import Curve
-from symnum.equations.ode_choice import Judge, Model, replaced, without
-from symnum.equations.ode_pool import Alternative, grid_columns, kinetic_supports, supports, weak_forms
+from symnum.equations.ode_choice import WHITE, Judge, Model, replaced, summands
+from symnum.equations.ode_pool import Alternative, grid_columns, neighbours, promising, supports, weak_forms, with_skeletons
 from symnum.language.expr import Expr
 from symnum.language.ops import OPS
 from symnum.problem.ode import OdeProblem
@@ -21,14 +22,17 @@ from symnum.search.snap import near_exact
 MOST_ROWS = 4000  # samples that are searched; longer data are represented by windows
 WINDOW = 500  # samples of a window
 STRIDE = 0.2  # share of a state's spread by which neighbours of a thinned window may differ
-OFFERED = 8  # supports per equation and library
-PLAIN = 2  # terms: a right-hand side of so few linear ones is not looked at again
-SETTLED = 3  # terms: a right-hand side of so few that leaves white noise is not searched further
+FOLLOWED = 3  # times that supports are looked for along the solution of the system found before
+STEPS = 4  # exchanges and additions of a term that are tried at once
+OFFERED, LATER = 8, 4  # supports per equation of the first library and of each later one
+PLAIN = 2  # constants: a right-hand side of so few that fits is not looked at again
+SETTLED = 3  # constants: a right-hand side of so few that leaves white noise needs no search of symnum's own
 EXACT = 1e-4  # residuals below this share of the spread are as good as none: what integrators of data leave
-WHITE = 0.6  # share of the residuals that must be independent to pass for white
 OWN = 400_000  # evaluations of symnum's own search per equation, as far as the time allows
 LARGEST = 24  # complexity of a right-hand side of its own search
-LIBRARIES = (("terms_polynomial", 5), ("terms_trigonometric", 6), ("terms_kinetic", 9))  # grammar and complexity, in the order of trial
+LIBRARIES = (  # grammar and complexity of the largest term, in the order of trial
+    ("terms_polynomial", 5), ("terms_trigonometric", 6), ("terms_kinetic", 11), ("terms_growth", 11),
+)
 
 
 def represented(data: Trajectories, most: int = MOST_ROWS) -> Trajectories:
@@ -83,14 +87,14 @@ class Search:
     seed: int = 0
     threads: int | None = None
     told: Callable[[str], None] = lambda text: None
+    kept: Callable[[Model], object] = lambda model: None
 
     def __post_init__(self):
         self.curves = [Curve.of(item, self.order) for item in self.data]
         names = self.data.states
         self.states = names if self.order == 1 else (*names, *(f"{n}_dot" for n in names))
         self.columns = (*self.states, *self.data.inputs)
-        self.forms = weak_forms(self.curves, self.order)
-        self.grid = grid_columns(self.curves, self.columns, self.data.time)
+        self._project(self.curves)
         x = np.concatenate([c.x for c in self.curves])
         self.scale = np.sqrt(np.mean(x**2, axis=0))
         self.scale = np.where(self.scale > 0, self.scale, 1.0)
@@ -101,6 +105,11 @@ class Search:
         self.fixed = {} if self.order == 1 else {i: Alternative.of(Expr.var(self.states[d + i]), "definition") for i in range(d)}
         self.pool: list[list[Alternative]] = [[self.fixed[i]] if i in self.fixed else [] for i in range(len(self.states))]
         self.library: Library | None = None
+
+    def _project(self, along: list[Curve]) -> None:
+        """Weak forms along smoothed trajectories, or along a system's solution."""
+        self.along, self.forms = along, weak_forms(along, self.order)
+        self.grid = grid_columns(along, self.columns, self.data.time)
         self.problems: dict[int, OdeProblem] = {}
 
     def run(self) -> Model:
@@ -111,8 +120,9 @@ class Search:
             if not again or (n and self.judge.late):
                 break
             model = self._with_library(model, n, grammar, complexity, again)
+            self.kept(model)
         model = self._own(model)
-        model = self._pruned(model)
+        model = self._stepped(model)
         return self._snapped(model)
 
     # libraries -------------------------------------------------------------------------------------------------------------
@@ -120,6 +130,7 @@ class Search:
         """The best system after adding a library's supports; the first library stands beside every later one."""
         grammars = [grammar] if n == 0 else [self.libraries[0][0], grammar]
         library = self._generated(grammars, complexity)
+        found = skeletons(grammar, self.columns, complexity)
         if library is None:
             return model
         if n == 0:
@@ -128,37 +139,58 @@ class Search:
         for i in equations:
             if i in self.fixed:
                 continue
-            offered[i] = supports(library, self.forms, self.grid, i, OFFERED)
-            if any(term.constants for term in library.terms):
-                offered[i] += kinetic_supports(library, self.problem(i), self.grid, OFFERED)
+            if n == 0 or len(library) > len(self.library):
+                offered[i] = supports(library, self.forms, self.grid, i, LATER if n else OFFERED)
+            if found and not self.judge.late:
+                size = float(np.median(self.scale))
+                offered[i] += with_skeletons(self.library, found, self.problem(i), self.grid, size, LATER)
             if n == 0 and self.states[i] in self.guess:
                 offered[i].insert(0, Alternative.of(self.guess[self.states[i]], "guess"))
+            if n:
+                offered[i] = promising(offered[i], [model.parts[i]], self.problem(i))
             self.pool[i] += offered[i]
         if model is None:
             model = self.judge.settle([p[0] for p in self.pool])
         self.told(f"{'+'.join(map(str, grammars))}: {len(library)} terms")
-        model = self.judge.improve(model, offered)
-        return self._pruned(model)
+        model = self._stepped(self.judge.improve(model, offered, sweeps=1 if n else 2))
+        for _ in range(FOLLOWED if n == 0 else 0):
+            before, model = model, self._again(model)
+            if model is before:
+                break
+        return model
+
+    def _again(self, model: Model) -> Model:
+        """The supports once more where there is noise, with projections along the solution of the model instead of the samples."""
+        if not model.refined.finite or all(self.exact(model, i) for i in range(len(self.data.states))):
+            return model
+        self._project(followed(self.curves, self.judge.cut(self.judge.pieces), model.refined, self.scale))
+        offered = [supports(self.library, self.forms, self.grid, i, LATER) if i in self.searched else [] for i in range(len(self.states))]
+        for i in self.searched:
+            offered[i] = promising(offered[i], [model.parts[i]], self.problem(i))
+            self.pool[i] += offered[i]
+        return self._stepped(self.judge.improve(model, offered, sweeps=1))
 
     def _generated(self, grammars: list, complexity: int) -> Library | None:
         """The library, with smaller terms where there would be too many; None where even the smallest are."""
-        scale = float(np.median(self.scale))
         for size in range(complexity, 0, -1):
             try:
-                return Library.generate(grammars, self.columns, size, scale)
+                return Library.generate(grammars, self.columns, size)
             except ValueError:
                 if size == 1:
                     return None
         return None
 
-    def _pruned(self, model: Model) -> Model:
-        """Drop terms as long as the description gets shorter."""
+    def _stepped(self, model: Model) -> Model:
+        """Drop, exchange and add single terms as long as the description gets shorter."""
         changed = True
         while changed and not self.judge.late:
             before = model
             for i in self.searched:
-                for shorter in without(model.parts[i]):
-                    model = self.judge.better(model, self.judge.judge(replaced(model, i, shorter), model))
+                problem = self.problem(i)
+                near = neighbours(model.parts[i], problem, self.grid, STEPS)
+                fewer = len(model.parts[i].terms)
+                near = near[:fewer] + promising(near[fewer:], [model.parts[i]], problem)
+                model = self.judge.improve(model, [near if j == i else [] for j in range(len(self.states))], sweeps=1)
             changed = model is not before
         return model
 
@@ -179,11 +211,11 @@ class Search:
         return self.exact(model, j) or self.white(model, j)
 
     def settled(self, model: Model, i: int) -> bool:
-        """Whether an equation is not looked at again: it fits exactly with few terms, or down to the noise with at most two linear ones."""
+        """Whether an equation is not looked at again: it fits exactly with two constants, or down to the noise with two linear terms."""
         terms = summands(model.parts[i].expr)
         j = i - len(self.data.states) if self.order == 2 else i
         if self.exact(model, j):
-            return len(terms) <= SETTLED and len(model.parts[i].expr.constants) <= SETTLED
+            return len(model.parts[i].expr.constants) <= PLAIN
         return self.white(model, j) and len(terms) <= PLAIN and all(t.complexity <= 3 for t in terms)
 
     # own searches -----------------------------------------------------------------------------------------------------------
@@ -195,7 +227,7 @@ class Search:
             left = self.deadline - time.monotonic()
             if left < 0.3:
                 break
-            found = self._discovered(i, left)
+            found = promising(self._discovered(i, left), [model.parts[i]], self.problem(i))
             self.told(f"{self.states[i]}': {len(found)} formulas of its own")
             self.pool[i] += found
             model = self.judge.improve(model, [found if j == i else [] for j in range(len(self.states))], sweeps=1)
@@ -204,7 +236,7 @@ class Search:
     def problem(self, i: int) -> OdeProblem:
         """The equation of a state."""
         if i not in self.problems:
-            self.problems[i] = OdeProblem.of(self.curves, self.forms[0], i, self.columns)
+            self.problems[i] = OdeProblem.of(self.curves, self.forms[0], i, self.columns, self.along)
         return self.problems[i]
 
     def _discovered(self, i: int, seconds: float) -> list[Alternative]:
@@ -253,13 +285,6 @@ def freed(expr: Expr) -> Expr:
         if isinstance(token, int) and follower is not OPS["power"] and abs(token) > 1:
             tokens[p] = float(token)
     return Expr(tuple(tokens))
-
-
-def summands(expr: Expr) -> list[Expr]:
-    """The terms of a sum, signs apart."""
-    if expr.op is OPS["add"] or expr.op is OPS["sub"]:
-        return [t for a in expr.arguments for t in summands(a)]
-    return [expr]
 
 
 def system_of(model: Model) -> System:

@@ -50,14 +50,17 @@ class OdeProblem:
     grid: Rows
 
     @classmethod
-    def of(cls, curves: list[Curve], weak: Weak, state: int, columns: tuple[str, ...], target: str = "slope") -> "OdeProblem":
+    def of(
+        cls, curves: list[Curve], weak: Weak, state: int, columns: tuple[str, ...], along: list[Curve] | None = None, target: str = "slope"
+    ) -> "OdeProblem":
         """The equation of a state from smoothed trajectories and their projections.
 
         Args:
-            curves: the trajectories.
-            weak: projections of the same.
+            curves: the smoothed trajectories.
+            weak: projections along `along`.
             state: the state's number.
             columns: names of what the equation may use: the states, then the inputs.
+            along: what formulas are projected along, where that is not the smoothed trajectories.
             target: what the state's slope is called.
         """
         inner = [_inner(c) for c in curves]
@@ -65,7 +68,7 @@ class OdeProblem:
         y = np.concatenate([c.slope[rows, state] for c, rows in zip(curves, inner, strict=True)])
         pick = np.unique(np.linspace(0, len(y) - 1, min(POINTS, len(y))).round().astype(int))
         table = as_table(X[pick], y[pick], names=columns, target=target)
-        grid = np.concatenate([np.column_stack([c.x, c.u]) for c in curves])
+        grid = np.concatenate([np.column_stack([c.x, c.u]) for c in along or curves])
         return cls(RegressionProblem(table, holdout=0.0), weak, state, Rows.pack(grid, columns))
 
     def __getattr__(self, name: str):
