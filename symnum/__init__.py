@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from symnum.discovery import discover as discover
     from symnum.dynamics.system import System as System
     from symnum.dynamics.trajectory import Trajectories as Trajectories
+    from symnum.equations.conserving import conserving as conserving
+    from symnum.equations.invariants import discover_invariants as discover_invariants
     from symnum.equations.ode import discover_ode as discover_ode
+    from symnum.equations.pde import discover_pde as discover_pde
+    from symnum.equations.treatment import discover_treatment_ode as discover_treatment_ode
     from symnum.estimator import SymbolicRegressor as SymbolicRegressor
     from symnum.estimator import regress as regress
     from symnum.evaluate.public import evaluate_all as evaluate_all
@@ -57,12 +61,16 @@ _HOME = {
     "Trajectories": "symnum.dynamics.trajectory",
     "balance": "symnum.conjecture.reactions.balance",
     "census": "symnum.conjecture.census.census",
+    "conserving": "symnum.equations.conserving",
     "conjecture_bounds": "symnum.conjecture.objects.objects",
     "conjecture_esma": "symnum.conjecture.fractions.esma",
     "conjecture_pcf": "symnum.conjecture.fractions.pcf",
     "conjecture_series": "symnum.conjecture.series.series",
     "discover": "symnum.discovery",
+    "discover_invariants": "symnum.equations.invariants",
     "discover_ode": "symnum.equations.ode",
+    "discover_pde": "symnum.equations.pde",
+    "discover_treatment_ode": "symnum.equations.treatment",
     "evaluate_all": "symnum.evaluate.public",
     "guess": "symnum.conjecture.sequences.guess",
     "identify": "symnum.conjecture.number.identify",

@@ -1,4 +1,4 @@
-"""The command line: `symnum fit | resume | ode | pde | invariants | grammar | identify | guess | balance | conjecture …`.
+"""The command line: `symnum fit | resume | ode | pde | invariants | treatment | grammar | identify | guess | balance | conjecture …`.
 
     symnum fit data.csv --target y            progress on standard error, the front and the chosen law on standard output
 
@@ -10,7 +10,23 @@ from typing import Annotated
 
 import typer
 
-from symnum.commands import balance, census, esma, fit, grammar, guess, identify, ledger, objects, ode, pcf, series
+from symnum.commands import (
+    balance,
+    census,
+    esma,
+    fit,
+    grammar,
+    guess,
+    identify,
+    invariants,
+    ledger,
+    objects,
+    ode,
+    pcf,
+    pde,
+    series,
+    treatment,
+)
 
 
 def main() -> None:
@@ -37,7 +53,7 @@ def _root(version: Version = False) -> None:
     """Find formulas in data and numbers."""
 
 
-for group in (fit, ode, grammar, identify, guess, balance):
+for group in (fit, ode, pde, invariants, treatment, grammar, identify, guess, balance):
     group.register(app)
 for group in (pcf, census, esma, series, objects, ledger):
     group.register(conjecture_app)

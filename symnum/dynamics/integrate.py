@@ -167,7 +167,7 @@ def _rhs(code, arg, value, ends, arity, constants, x, at, stack, out):
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, nogil=True)
 def _run(code, arg, value, ends, arity, constants, x0, t, u, rtol, scale, far, most, A, C, E, out):
-    """The solutions at the times t; see `Program.integrate`. Here copies are the last axis: constants (C, M), x0 (d, M), out (times, d, M)."""
+    """The solutions at the times t; see `Program.integrate`. Copies are the last axis: constants (C, M), x0 (d, M), out (times, d, M)."""
     d, M = x0.shape
     inputs = u.shape[1]
     x, stage = x0.copy(), x0.copy()

@@ -73,6 +73,10 @@ class Library:
     def __len__(self) -> int:
         return len(self.terms)
 
+    def extended(self, terms: Sequence[Expr]) -> "Library":
+        """With further terms, those that it has not yet."""
+        return Library(self.names, tuple(dict.fromkeys((*self.terms, *terms))))
+
     @cached_property
     def nats(self) -> float:
         """Nats to say which term is meant."""

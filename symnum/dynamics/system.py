@@ -7,7 +7,12 @@ import numpy as np
 
 from symnum.language.expr import Expr
 
+MOST_CALLS = 40_000  # of the right-hand side by one method: more means that the solution cannot be followed
 METHODS = ("DOP853", "LSODA", "Radau")  # tried in this order: the first that gets to the end
+
+
+class _Endless(Exception):
+    """A method takes too many steps."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,13 @@ class System:
         out = np.full((len(t), len(self.states)), np.nan)
         limit = 1e6 * (1 + np.abs(x0).max())
 
+        calls = 0
+
         def rhs(s, x):
+            nonlocal calls
+            calls += 1
+            if calls > MOST_CALLS + 100 * len(t):
+                raise _Endless
             v = None if u is None or not self.inputs else np.array([[np.interp(s, t, column) for column in np.asarray(u).T]])
             f = self(x[None], v, s)[0]
             return np.where(np.isfinite(f), f, 0.0) if (np.abs(x) > limit).any() else f
@@ -74,10 +85,11 @@ class System:
         explodes.terminal = True
         best = 0
         for method in METHODS:
+            calls = 0
             try:
                 with np.errstate(all="ignore"):
                     found = solve_ivp(rhs, (t[0], t[-1]), x0, method, t, rtol=rtol, atol=atol, events=explodes)
-            except ValueError:  # a derivative that is not finite, met by an implicit method's algebra
+            except (ValueError, _Endless):  # ValueError: a derivative that is not finite, met by an implicit method's algebra
                 continue
             reached = found.y.shape[1] if np.ndim(found.y) == 2 else 0
             if reached > best:

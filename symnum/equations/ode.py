@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,11 +23,15 @@ from symnum.dynamics.trajectory import Trajectories
 from symnum.equations.ode_choice import Model
 from symnum.equations.ode_report import keep, r2_of, residuals
 from symnum.equations.ode_search import LIBRARIES, Search, freed, represented, system_of
+from symnum.equations.repair import Repair, diff
 from symnum.equations.run_folder import SystemFolder
 from symnum.language.expr import Expr
 from symnum.language.grammar import Grammar
 from symnum.problem.uncertainty import Interval
 from symnum.search.front import Candidate, Front
+
+if TYPE_CHECKING:
+    from symnum.equations.conserving import ConservingSystem
 
 INCLUDED = 0.05  # share of the bags from which a term is named
 
@@ -156,18 +160,51 @@ class OdeDiscovery:
 
         return undecided(self)
 
+    @cached_property
+    def repair(self) -> Repair | None:
+        """What the discovery changed in the guess: terms kept, removed and added; None where there was no guess."""
+        return diff(self.search.guess, self.equations) if self.search.guess else None
+
+    @cached_property
+    def drift(self) -> str | None:
+        """Whether a coefficient drifts over the record, in words; None where nothing says so."""
+        from symnum.equations.drift import drift
+
+        return drift(self)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done beyond the libraries and why, and what was seen in the data."""
+        return (*self.search.notes, *self.data.notes)
+
+    def with_invariants(self, invariants) -> "ConservingSystem":
+        """The system projected so that it conserves some quantities exactly.
+
+        Args:
+            invariants: expressions, texts, or what `discover_invariants` returns.
+        """
+        from symnum.equations.conserving import conserving
+
+        return conserving(self.system, invariants)
+
     def plot(self, path: str | None = None):
         """The measured and the simulated trajectories as a matplotlib figure, saved where a path is given."""
         from symnum.equations.plot import plot_ode
 
         return plot_ode(self, path)
 
+    @property
+    def _drifting(self) -> str | None:
+        """Drift is looked for where the equations leave something to explain."""
+        return self.drift if self.status in (OdeStatus.MISFIT, OdeStatus.TIME) else None
+
     def __str__(self) -> str:
         lines = [f"{name}' = {rounded(f)}" for name, f in self.equations.items()]
         noise = ", ".join(f"{name} {s:.2g}" for name, s in self.noise.items())
         lines += ["", self.verdict.message, f"residuals (root mean square): {noise}", f"status: {self.status.value}"]
-        if self.undecided:
-            lines.append(self.undecided)
+        lines += [text for text in (self.undecided, self._drifting, *self.notes) if text]
+        if self.repair is not None:
+            lines += ["", "the guess and what became of it:", str(self.repair)]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -316,7 +353,7 @@ def read_guess(guess, data: Trajectories, order: int) -> dict[str, Expr]:
         if unknown := [v for v in expr.variables if v not in known]:
             msg = f"the guess {text!r} uses {', '.join(unknown)}; there are {', '.join(sorted(known))}"
             raise ValueError(msg)
-        found[name if order == 1 else f"{name}_dot"] = Expr(tuple(float(k) if isinstance(k, int) else k for k in expr.tokens))
+        found[name if order == 1 else f"{name}_dot"] = freed(expr)
     return found
 
 

@@ -12,8 +12,10 @@ from symnum.dynamics.refine import followed
 from symnum.dynamics.system import System
 from symnum.dynamics.trajectory import Trajectories, Trajectory
 from symnum.dynamics.weak import Curve
+from symnum.equations.neural_field import neural_alternatives, worth_it
 from symnum.equations.ode_choice import WHITE, Judge, Model, replaced, summands
-from symnum.equations.ode_pool import Alternative, grid_columns, neighbours, promising, supports, weak_forms, with_skeletons
+from symnum.equations.ode_pool import Alternative, alternative, grid_columns, neighbours, promising, supports, weak_forms, with_skeletons
+from symnum.equations.repair import terms
 from symnum.language.expr import Expr
 from symnum.language.ops import OPS
 from symnum.problem.ode import OdeProblem
@@ -29,6 +31,8 @@ PLAIN = 2  # constants: a right-hand side of so few that fits is not looked at a
 SETTLED = 3  # constants: a right-hand side of so few that leaves white noise needs no search of symnum's own
 EXACT = 1e-4  # residuals below this share of the spread are as good as none: what integrators of data leave
 OWN = 400_000  # evaluations of symnum's own search per equation, as far as the time allows
+UNEXPLAINED = 0.3  # residuals of this share of a state's spread mean that the samples are not explained
+NEURAL_SECONDS = 8.0  # that a neural field needs at least
 LARGEST = 24  # complexity of a right-hand side of its own search
 LIBRARIES = (  # grammar and complexity of the largest term, in the order of trial
     ("terms_polynomial", 5), ("terms_trigonometric", 6), ("terms_kinetic", 11), ("terms_growth", 11),
@@ -76,6 +80,7 @@ class Search:
         deadline: monotonic seconds.
         seed, threads: of symnum's own searches.
         told: called with a line of progress.
+        notes: what was done beyond the libraries and why, in words.
     """
 
     data: Trajectories
@@ -87,6 +92,7 @@ class Search:
     seed: int = 0
     threads: int | None = None
     told: Callable[[str], None] = lambda text: None
+    notes: list[str] = field(default_factory=list)
     kept: Callable[[Model], object] = lambda model: None
 
     def __post_init__(self):
@@ -130,6 +136,8 @@ class Search:
         """The best system after adding a library's supports; the first library stands beside every later one."""
         grammars = [grammar] if n == 0 else [self.libraries[0][0], grammar]
         library = self._generated(grammars, complexity)
+        if library is not None and n == 0:
+            library = library.extended([term.body for expr in self.guess.values() for term in terms(expr)])
         found = skeletons(grammar, self.columns, complexity)
         if library is None:
             return model
@@ -145,7 +153,7 @@ class Search:
                 size = float(np.median(self.scale))
                 offered[i] += with_skeletons(self.library, found, self.problem(i), self.grid, size, LATER)
             if n == 0 and self.states[i] in self.guess:
-                offered[i].insert(0, Alternative.of(self.guess[self.states[i]], "guess"))
+                offered[i].insert(0, guessed(library, self.guess[self.states[i]]))
             if n:
                 offered[i] = promising(offered[i], [model.parts[i]], self.problem(i))
             self.pool[i] += offered[i]
@@ -160,8 +168,9 @@ class Search:
         return model
 
     def _again(self, model: Model) -> Model:
-        """The supports once more where there is noise, with projections along the solution of the model instead of the samples."""
-        if not model.refined.finite or all(self.exact(model, i) for i in range(len(self.data.states))):
+        """The supports once more with projections along the model's solution instead of the samples, where that is within the noise."""
+        measured = range(len(self.data.states))
+        if all(self.exact(model, i) for i in measured) or not all(self.exact(model, i) or self.white(model, i) for i in measured):
             return model
         self._project(followed(self.curves, self.judge.cut(self.judge.pieces), model.refined, self.scale))
         offered = [supports(self.library, self.forms, self.grid, i, LATER) if i in self.searched else [] for i in range(len(self.states))]
@@ -220,7 +229,8 @@ class Search:
 
     # own searches -----------------------------------------------------------------------------------------------------------
     def _own(self, model: Model) -> Model:
-        """Equations that no library settles are searched by symnum itself."""
+        """Equations that no library settles are searched by symnum itself; sparse data first by a neural field."""
+        model = self._neural(model)
         for i in self.searched:
             if self.settled(model, i) or (self.white(model, i % len(self.data.states)) and len(model.parts[i].expr.constants) <= SETTLED):
                 continue
@@ -232,6 +242,26 @@ class Search:
             self.pool[i] += found
             model = self.judge.improve(model, [found if j == i else [] for j in range(len(self.states))], sweeps=1)
         return model
+
+    def _neural(self, model: Model) -> Model:
+        """Where samples are too sparse to be smoothed and no library explains them: what a neural vector field suggests."""
+        measured = range(len(self.data.states))
+        left = self.deadline - time.monotonic()
+        explained = model.refined.finite and bool((model.refined.sigma < UNEXPLAINED * self.spread)[list(measured)].all())
+        if self.order == 2 or left < NEURAL_SECONDS or (explained and all(self.fits(model, i) for i in self.searched)):
+            return model
+        wanted, why = worth_it(self.data)
+        if not wanted:
+            return model
+        self.notes.append(why)
+        self.told(why)
+        found = neural_alternatives(self.data, left / 2, self.seed)
+        offered = [[Alternative.of(e, "neural field") for e in found[name]] for name in self.states]
+        for parts in zip(*offered, strict=False):  # single exchanges cannot leave a system that stands still
+            model = self.judge.better(model, self.judge.judge(parts, model))
+        for i, alternatives in enumerate(offered):
+            self.pool[i] += alternatives
+        return self.judge.improve(model, offered, sweeps=2)
 
     def problem(self, i: int) -> OdeProblem:
         """The equation of a state."""
@@ -285,6 +315,13 @@ def freed(expr: Expr) -> Expr:
         if isinstance(token, int) and follower is not OPS["power"] and abs(token) > 1:
             tokens[p] = float(token)
     return Expr(tuple(tokens))
+
+
+def guessed(library: Library, expr: Expr) -> Alternative:
+    """A guess as a sum of the library's terms, which it was extended by."""
+    parts = {library.terms.index(term.body): term.coefficient for term in terms(expr)}
+    columns = sorted(parts)
+    return alternative(library, columns, [parts[j] for j in columns])
 
 
 def system_of(model: Model) -> System:

@@ -1,4 +1,4 @@
-"""Writes `kernels_float32.py` and `kernels_float64.py`, the inner loops of the CPU evaluator, and `kernels_scalar.py`, from the operator table.
+"""Writes `kernels_float32.py` and `kernels_float64.py`, the CPU evaluator's loops, and `kernels_scalar.py`, from the operator table.
 
     python -m symnum.evaluate.generate
 
