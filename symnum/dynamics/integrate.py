@@ -72,7 +72,10 @@ class Program:
             t: (times,) increasing.
             u: (times, inputs), linear between the times.
             rtol: the error of the first copy per step, relative to its state and `scale`.
-            scale: (states,) the size of the states, by default the largest of x0; a thousand times it counts as an explosion.
+            scale: (states,) the size of the states, by default the largest of x0, 1 where that is 0; a thousand times it counts as an explosion.
+
+        Raises:
+            ValueError: shapes that do not go together.
 
         >>> spring = Program.of(System.parse({"q": "p", "p": "-4.0*q"}))
         >>> x = spring.integrate(np.array([[-4.0]]), np.array([[1.0, 0.0]]), np.linspace(0, np.pi, 3))
@@ -81,7 +84,13 @@ class Program:
         """
         t, x0 = np.ascontiguousarray(t, float), np.ascontiguousarray(x0, float)
         u = np.zeros((len(t), 0)) if u is None else np.ascontiguousarray(u, float)
-        scale = np.full(self.states, max(np.abs(x0[0]).max(), 1e-12)) if scale is None else np.asarray(scale, float)
+        if np.shape(constants) != (len(x0), len(self.constants)) or x0.shape[1:] != (self.states,) or u.shape != (len(t), self.inputs):
+            msg = (f"constants (M, {len(self.constants)}), x0 (M, {self.states}) and u ({len(t)}, {self.inputs}) were required, "
+                   f"got {np.shape(constants)}, {x0.shape} and {u.shape}")
+            raise ValueError(msg)
+        if scale is None:
+            scale = np.full(self.states, np.abs(x0[0]).max() or 1.0)
+        scale = np.asarray(scale, float)
         out = np.full((len(t), self.states, len(x0)), np.nan)
         _run(
             self.code, self.arg, self.value, self.ends, _ARITY, np.ascontiguousarray(np.transpose(constants), float),

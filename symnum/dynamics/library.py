@@ -13,7 +13,7 @@ from symnum.language.ops import OPS
 
 MOST_TERMS = 400  # of a library: more are neither told apart nor searched well
 SAME = 1e-12  # squared relative difference below which two columns are one
-ONE = np.geomspace(1e-3, 1e3, 25)  # values that are tried for the only constant inside a term, relative to the size of the states
+ONE = np.geomspace(1e-3, 1e3, 31)  # values that are tried for the only constant inside a term, relative to the size of the states
 TWO = np.geomspace(0.2, 8.0, 5)  # … and for two
 
 
@@ -46,16 +46,20 @@ class Library:
         ['1', 'x', 'y', 'x^2', 'x*y', 'y^2']
         """
         names, found = tuple(names), {}
-        probe = dict(zip(names, np.random.default_rng(5).uniform(0.3, 1.7, (len(names), 16)), strict=True))
-        values: list[np.ndarray] = [np.full(16, 0.25)]
+        rng = np.random.default_rng(5)
+        sizes, signs = rng.uniform(0.3, 1.7, (len(names), 32)), rng.choice([-1.0, 1.0], (len(names), 32))
+        probe = dict(zip(names, np.where(np.arange(32) < 16, sizes, signs * sizes), strict=True))  # |x| is x where x is positive
+        values: list[np.ndarray] = [np.full(32, 32**-0.5)]
         for grammar in map(Grammar.load, grammars):
             for size in range(1, complexity + 1):
                 for expr in grammar.enumerate(names, size):
                     if expr.constants:
                         continue
-                    value = expr(probe)
-                    if not np.isfinite(value).all() or np.ptp(value) <= SAME * np.abs(value).max():
+                    with np.errstate(all="ignore"):
+                        value = np.broadcast_to(expr(probe), 32)
+                    if not np.isfinite(value[:16]).all() or np.ptp(value[:16]) <= SAME * np.abs(value[:16]).max():
                         continue
+                    value = np.where(np.isfinite(value), value, 0.0)  # where it has no value marks a function too
                     unit = value / np.linalg.norm(value)
                     if any(1 - abs(unit @ v) < SAME for v in values):
                         continue

@@ -269,7 +269,8 @@ def _measure(program: Program, pieces, scale, theta, starts, rtol: float, slopes
             rss = rss + np.where(np.abs(J).max(initial=0.0) < MOST_SENSITIVE, 0.0, np.inf)
         if not np.isfinite(rss).all():
             break
-    return _Measured(residuals, derivatives, np.where(np.isfinite(rss), rss, np.inf), count, (RESOLUTION * scale) ** 2)
+    unit = sum((piece.size**2).sum(axis=0) for piece in pieces) / sum(len(piece.size) for piece in pieces)  # of the residuals, squared
+    return _Measured(residuals, derivatives, np.where(np.isfinite(rss), rss, np.inf), count, (RESOLUTION * scale) ** 2 / unit)
 
 
 def _normal(now: _Measured, constants: int):

@@ -35,8 +35,16 @@ class Smooth:
     residual: np.ndarray
 
     def __call__(self, t: np.ndarray, derivative: int = 0) -> np.ndarray:
-        """(times,) the curve or its derivative."""
+        """(times,) the curve or its derivative; before and after the samples a straight line, as a spline would soon be far off."""
         t = np.asarray(t, float)
+        inside = np.clip(t, self.pieces[0][0], self.pieces[-1][1])
+        if (inside == t).all():
+            return self._inside(t, derivative)
+        if derivative == 0:
+            return self._inside(inside, 0) + (t - inside) * self._inside(inside, 1)
+        return np.where((inside == t) | (derivative == 1), self._inside(inside, derivative), 0.0)
+
+    def _inside(self, t: np.ndarray, derivative: int) -> np.ndarray:
         if len(self.pieces) == 1:
             return self.pieces[0][2](t, derivative)
         out, weight = np.zeros_like(t), np.zeros_like(t)

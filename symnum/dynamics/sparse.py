@@ -86,14 +86,15 @@ def best_subsets(A: np.ndarray, b: np.ndarray, most: int, keep: int = 1) -> list
     return [fitted for k in range(most + 1) for fitted in sorted((_fit(X, y, norm, s) for s in found[k]), key=lambda s: s.rss)[:keep]]
 
 
-def best_with(A: np.ndarray, b: np.ndarray, others: np.ndarray, most: int) -> list[Subset]:
-    """Supports of one of some other columns and 0 … `most` columns of A, the best of each size.
+def best_with(A: np.ndarray, b: np.ndarray, others: np.ndarray, most: int, keep: int = 1) -> list[Subset]:
+    """Supports of one of some other columns and 0 … `most` columns of A, the best few of each size.
 
     Args:
         A: (K, L) columns.
         b: (K,) target.
         others: (K, M) columns, one of which is in the support: number L + m for column m, always the last.
         most: columns of A beside it.
+        keep: supports of each size, that differ in the columns of A.
     """
     norm, size = np.linalg.norm(A, axis=0), np.linalg.norm(others, axis=0)
     usable = np.flatnonzero(norm > 0)
@@ -101,23 +102,24 @@ def best_with(A: np.ndarray, b: np.ndarray, others: np.ndarray, most: int) -> li
     G, c, cross, value = X.T @ X, X.T @ b, X.T @ unit, unit.T @ b
     while most > 0 and sum(math.comb(len(usable), k) for k in range(most + 1)) > NODES // 100:
         most -= 1
-    least, best = np.full(most + 1, np.inf), [((), -1)] * (most + 1)
-    for m in np.flatnonzero(size > 0):
+    best: list[dict[tuple[int, ...], tuple[float, int]]] = [{} for _ in range(most + 1)]
+    for m in np.flatnonzero(size > 0).tolist():
         g, left = cross[:, m], float(b @ b - value[m] ** 2)
-        rss, supports = np.full((max(most, 1), 1), np.inf), np.full((max(most, 1), 1, max(most, 1)), -1)
+        rss, supports = np.full((max(most, 1), keep), np.inf), np.full((max(most, 1), keep, max(most, 1)), -1)
         if most:
             _exhaust(G - np.outer(g, g), c - g * value[m], left, most, rss, supports, SINGULAR)
-        for k, found in enumerate([left, *rss[:most, 0]]):
-            if found < least[k]:
-                least[k], best[k] = found, (tuple(supports[k - 1, 0, :k].tolist()) if k else (), int(m))
+        found = [((), left), *((tuple(supports[k, n, : k + 1].tolist()), rss[k, n]) for k in range(most) for n in range(keep))]
+        for support, r in found:
+            if r < best[len(support)].get(support, (np.inf, 0))[0]:
+                best[len(support)][support] = float(r), m
     out = []
-    for support, m in best:
-        if m >= 0:
-            columns = [int(usable[j]) for j in support]
-            part = np.column_stack([A[:, columns], others[:, m]])
-            theta = np.linalg.lstsq(part / np.append(norm[columns], size[m]), b, rcond=None)[0] / np.append(norm[columns], size[m])
+    for of_size in best:
+        for support in sorted(of_size, key=of_size.__getitem__)[:keep]:
+            m, columns = of_size[support][1], [int(usable[j]) for j in support]
+            part = np.column_stack([A[:, columns], others[:, m]]) / np.append(norm[columns], size[m])
+            theta = np.linalg.lstsq(part, b, rcond=None)[0]
             residual = b - part @ theta
-            out.append(Subset((*columns, A.shape[1] + m), theta, float(residual @ residual)))
+            out.append(Subset((*columns, A.shape[1] + m), theta / np.append(norm[columns], size[m]), float(residual @ residual)))
     return out
 
 

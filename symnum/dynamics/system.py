@@ -61,13 +61,20 @@ class System:
             x0: (states,) the state at t[0].
             t: (times,) increasing.
             u: (times, inputs) the inputs at these times; linear between them.
+
+        Raises:
+            ValueError: a state to start from or inputs of another shape.
         """
         from scipy.integrate import solve_ivp
 
         t, x0 = np.asarray(t, float), np.asarray(x0, float)
+        if x0.shape != (len(self.states),) or (self.inputs and np.shape(u) != (len(t), len(self.inputs))):
+            msg = (f"x0 of shape ({len(self.states)},) and u of shape ({len(t)}, {len(self.inputs)}) were required (states "
+                   f"{', '.join(self.states)}; inputs {', '.join(self.inputs) or 'none'}), got {x0.shape} and {np.shape(u)}")
+            raise ValueError(msg)
         out = np.full((len(t), len(self.states)), np.nan)
-        limit = 1e6 * (1 + np.abs(x0).max())
-
+        moved = np.abs(self(x0[None], u, t[0])).max() * (t[-1] - t[0])  # what starts at 0 may be large later
+        limit = 1e6 * (1 + np.abs(x0).max() + (moved if np.isfinite(moved) else 0.0))
         calls = 0
 
         def rhs(s, x):
@@ -91,9 +98,10 @@ class System:
                     found = solve_ivp(rhs, (t[0], t[-1]), x0, method, t, rtol=rtol, atol=atol, events=explodes)
             except (ValueError, _Endless):  # ValueError: a derivative that is not finite, met by an implicit method's algebra
                 continue
-            reached = found.y.shape[1] if np.ndim(found.y) == 2 else 0
+            good = np.isfinite(found.y).all(axis=0) if np.ndim(found.y) == 2 else np.zeros(0, bool)  # LSODA walks out of a domain
+            reached = len(good) if good.all() else int(np.argmin(good))
             if reached > best:
-                out[:reached], best = found.y.T, reached
+                out[:reached], best = found.y.T[:reached], reached
             if found.status >= 0:
                 break
         return out

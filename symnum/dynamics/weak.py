@@ -48,7 +48,7 @@ class Curve:
     Attributes:
         data: what was measured.
         smooths: one per state; of a second-order system the velocities' follow, of which no sample is measured.
-        grid: (G,) times.
+        grid: (G,) times, from where every state has been measured to where one no longer is.
         x, slope: (G, states) smoothed states and derivatives there.
         u: (G, inputs).
         weight: (G,) of the trapezoid rule.
@@ -74,7 +74,11 @@ class Curve:
             smooths += tuple(s.slope() for s in smooths)
             data = replace(data, x=np.column_stack([data.x, np.full_like(data.x, np.nan)]))
         points = int(min(FINE * (len(data) - 1) + 1, max(MOST_POINTS, len(data))))
-        grid = np.linspace(data.t[0], data.t[-1], points)
+        seen = [data.t[np.isfinite(column)] for column in data.x.T[: len(smooths) // order]]
+        first, last = max(t[0] for t in seen), min(t[-1] for t in seen)
+        if not first < last:  # never measured at the same time
+            first, last = data.t[0], data.t[-1]
+        grid = np.linspace(first, last, points)
         x = np.column_stack([s(grid) for s in smooths])
         slope = np.column_stack([s(grid, 1) for s in smooths])
         u = np.column_stack([np.interp(grid, data.t, column) for column in data.u.T]) if data.u.shape[1] else np.zeros((points, 0))

@@ -12,13 +12,15 @@ from symnum.evaluate.cpu import CpuEvaluator
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
 from symnum.problem.ode import OdeProblem
+from symnum.search.base import rank_in_group
 from symnum.search.front import SYMBOL
 
 MOST_TERMS = 8  # of a right-hand side
 SPARE = 3  # supports of each size that a weak form offers
-MOST_BESIDE = 3  # library terms beside one that has constants of its own
-FIT_STEPS = 12  # of all its constants in the weak form
-RANK_STEPS = 2  # … where alternatives are only ranked
+MOST_BESIDE, SPARE_BESIDE = 3, 10  # library terms beside one that has constants of its own, and choices of so many
+POINTWISE = 15  # steps of the constants on smoothed slopes
+FITS = ((2, 16), (6, 16))  # Gauss-Newton steps in the weak form, and how many sums of each size go on
+RANK_STEPS = 2  # Gauss-Newton steps where alternatives are only ranked
 HOPELESS = 15.0  # nats in the weak form by which an alternative may be behind and still be integrated
 SOLVER = 1e-4  # relative accuracy of slopes that data without noise are trusted to have
 FAR = 1e12  # values of a term beyond this are those of a pole
@@ -105,17 +107,23 @@ def with_skeletons(
         tried = instances(skeleton, scale)
         values = evaluator.values(Batch.pack(tried, problem.names), problem.grid)
         good = np.flatnonzero(values.ok & (np.abs(np.where(values.ok[:, None], values.y, 0.0)).max(axis=1) < FAR))
-        for s in best_with(A, b, form.project(values.y[good].T), MOST_BESIDE):
+        for s in best_with(A, b, form.project(values.y[good].T), MOST_BESIDE, SPARE_BESIDE):
             own = Expr.const(float(s.coefficients[-1])) * tried[good[s.columns[-1] - len(library)]]
             sums.append(library.combined(s.columns[:-1], s.coefficients[:-1]) + own if len(s.columns) > 1 else own)
             sizes.append(len(s.columns))
     if not sums:
         return []
-    fitted, loss, _ = problem.fit_weakly(Batch.pack(sums, problem.names), evaluator, FIT_STEPS)
+    # joint steps overshoot along the narrow valleys of such sums: pointwise fits, which project linear constants out, come first
+    batch, size = problem.points.score(Batch.pack(sums, problem.names), evaluator, full=True, iterations=POINTWISE).batch, np.array(sizes)
+    for steps, keep in FITS:
+        batch, loss, _ = problem.fit_weakly(batch, evaluator, steps)
+        order = np.lexsort((loss, size))
+        kept = order[np.isfinite(loss[order]) & (rank_in_group(size[order]) < keep)]
+        batch, loss, size = batch.take(kept), loss[kept], size[kept]
     which = np.log(len(library) + len(found))
-    parts = [Alternative(fitted[n], (size + 1) * which, "library") for n, size in enumerate(sizes)]
+    parts = [Alternative(batch[n], float(k + 1) * which, "library") for n, k in enumerate(size)]
     nats = weak_nats(parts, loss, problem)
-    return [parts[n] for n in np.argsort(nats, kind="stable")[:count] if np.isfinite(nats[n])]
+    return [parts[n] for n in np.argsort(nats, kind="stable")[:count]]
 
 
 def solver_floor(target: np.ndarray) -> float:

@@ -28,6 +28,7 @@ FOLLOWED = 3  # times that supports are looked for along the solution of the sys
 STEPS = 4  # exchanges and additions of a term that are tried at once
 OFFERED, LATER = 8, 4  # supports per equation of the first library and of each later one
 PLAIN = 2  # constants: a right-hand side of so few that fits is not looked at again
+QUADRATIC = 5  # complexity of a term c*x*y
 SETTLED = 3  # constants: a right-hand side of so few that leaves white noise needs no search of symnum's own
 EXACT = 1e-4  # residuals below this share of the spread are as good as none: what integrators of data leave
 OWN = 400_000  # evaluations of symnum's own search per equation, as far as the time allows
@@ -220,12 +221,12 @@ class Search:
         return self.exact(model, j) or self.white(model, j)
 
     def settled(self, model: Model, i: int) -> bool:
-        """Whether an equation is not looked at again: it fits exactly with two constants, or down to the noise with two linear terms."""
+        """Whether an equation is not looked at again: it fits exactly with two constants, or down to the noise with two quadratic terms."""
         terms = summands(model.parts[i].expr)
         j = i - len(self.data.states) if self.order == 2 else i
         if self.exact(model, j):
             return len(model.parts[i].expr.constants) <= PLAIN
-        return self.white(model, j) and len(terms) <= PLAIN and all(t.complexity <= 3 for t in terms)
+        return self.white(model, j) and len(terms) <= PLAIN and all(t.complexity <= QUADRATIC for t in terms)
 
     # own searches -----------------------------------------------------------------------------------------------------------
     def _own(self, model: Model) -> Model:

@@ -12,6 +12,7 @@ import numpy as np
 
 from symnum.dynamics.weak import Curve, Weak
 from symnum.evaluate.cpu import CpuEvaluator, Rows
+from symnum.evaluate.values import Values
 from symnum.language.batch import Batch
 from symnum.problem.base import Score
 from symnum.problem.regression import RegressionProblem
@@ -20,6 +21,7 @@ from symnum.problem.table import as_table
 POINTS = 240  # smoothed points that searches look at
 EDGE = 0.03  # share of a trajectory at either end where slopes are least certain
 RESOLUTION = 1e-6  # relative accuracy that the weak form of smooth curves has
+GAIN, LEAST_SHARE = 0.999, 0.03  # a step must reach this share of the loss, and be this share of Gauss and Newton's, for another one
 WEAK_STEPS = 3  # Gauss-Newton steps of a formula's constants in the weak form
 
 
@@ -110,24 +112,34 @@ class OdeProblem:
         """Constants after some Gauss-Newton steps in the weak form, mean squared residuals, and evaluations spent."""
         loss, passes = self._loss(batch, evaluator), len(batch)
         share, start = np.ones(len(batch)), np.concatenate([[0], np.cumsum(batch.n_constants)])
-        for _ in range(steps if start[-1] else 0):
-            jac = evaluator.jacobian(batch, self.grid)
-            move = np.zeros(start[-1])
-            for p in np.flatnonzero(np.isfinite(loss) & (batch.n_constants > 0)):
-                J = jac.jac[p, :, : batch.n_constants[p]]
-                if np.isfinite(J).all():
-                    r = self.target_projections - self.weak.project(jac.y[p][:, None])[:, 0]
-                    move[start[p] : start[p + 1]] = np.linalg.lstsq(self.weak.project(J), r, rcond=1e-10)[0] * share[p]
-            trial = batch.with_constants(batch.constants + move)
-            after = self._loss(trial, evaluator)
-            passes += 2 * len(batch)
-            better = after < loss
-            share = np.where(better, np.minimum(1.0, 3 * share), share / 5)
-            batch = batch.with_constants(np.where(np.repeat(better, batch.n_constants), trial.constants, batch.constants))
-            loss = np.where(better, after, loss)
-            if not move.any():
+        constants, active = batch.constants, np.isfinite(loss) & (batch.n_constants > 0)
+        for _ in range(steps):
+            which = np.flatnonzero(active)
+            if not len(which):
                 break
-        return batch, loss, passes
+            part = batch.with_constants(constants).take(which)
+            moves = self._moves(evaluator.jacobian(part, self.grid)) * share[which, None]
+            span = [slice(start[p], start[p + 1]) for p in which]
+            moved = [constants[s] + move[: s.stop - s.start] for s, move in zip(span, moves, strict=True)]
+            after = self._loss(part.with_constants(np.concatenate(moved)), evaluator)
+            passes += 2 * len(which)
+            better = after < loss[which]
+            for n in np.flatnonzero(better):
+                constants[span[n]] = moved[n]
+            active[which] = np.where(better, after < GAIN * loss[which], share[which] > LEAST_SHARE)
+            share[which] = np.where(better, np.minimum(1.0, 3 * share[which]), share[which] / 5)
+            loss[which] = np.minimum(loss[which], after)
+        return batch.with_constants(constants), loss, passes
+
+    def _moves(self, values: Values) -> np.ndarray:
+        """(P, K) Gauss and Newton's steps, from derivatives on the grid: one product of matrices for all formulas."""
+        P, _, K = values.jac.shape
+        J = np.where(np.isfinite(values.jac), values.jac, 0.0)[:, : self.grid.n]
+        J = self.weak.project(J.transpose(1, 0, 2).reshape(self.grid.n, P * K)).reshape(-1, P, K).transpose(1, 0, 2)
+        r = self.target_projections[:, None] - self.weak.project(np.where(np.isfinite(values.y), values.y, 0.0)[:, : self.grid.n].T)
+        size = np.maximum(np.linalg.norm(J, axis=1), 1e-300)
+        Q, R = np.linalg.qr(J / size[:, None])
+        return (np.linalg.pinv(R, rcond=1e-10) @ (Q.transpose(0, 2, 1) @ r.T[:, :, None]))[:, :, 0] / size
 
     def _loss(self, batch: Batch, evaluator: CpuEvaluator) -> np.ndarray:
         """(P,) mean squared residuals of the projections; Inf where a formula is not finite on the grid."""
