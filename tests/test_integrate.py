@@ -11,7 +11,7 @@ from symnum.dynamics.system import System
 from symnum.evaluate.generate import scalar_source, target
 from symnum.evaluate.kernels_scalar import apply
 from symnum.language.expr import Expr, operator_functions
-from symnum.language.ops import BUILTIN, FIRST_OP, OPS, Op
+from symnum.language.ops import BUILTIN, FIRST_OP
 from symnum.testing import TOL, expressions, properties
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, np.inf, -np.inf, np.nan, 1e300, -1e300, 1e-300, 5e-324, -5e-324, 700.0, -0.5, 20.0, 1.5)
@@ -47,11 +47,13 @@ def test_every_operator_equals_the_reference(op):
     with np.errstate(all="ignore"):
         want = np.broadcast_to(_numpy(op)(*(a, b)[: op.arity]), a.shape)
     got = values(op.code, a, b)
-    finite = np.isfinite(want) & (np.isfinite(got) | (op.name not in POLES))
+    finite = np.isfinite(want)
+    if op.name == "gamma":  # scipy's is NaN at every negative number of no fraction, libm's may be infinite
+        assert not np.isfinite(got[(a < 0) & (a == np.floor(a))]).any()
     if op.name in EXACT:
         np.testing.assert_array_equal(got, want)
     elif op.name in POLES:
-        assert not np.isfinite(got[~np.isfinite(want) & (a != 5e-324) & (a != -5e-324)]).any()
+        assert not np.isfinite(got[~finite & (np.abs(a) > 1e-308)]).any()
     else:
         np.testing.assert_array_equal(np.where(finite, 0, got), np.where(finite, 0, want))
     far = op.name in ("sin", "cos", "tan") and np.abs(a) > 1e15
@@ -72,7 +74,7 @@ def run(system: System, x0, t=T, u=None, **options) -> np.ndarray:
 SMOOTH = ("add", "sub", "mul", "sin", "cos", "tanh")
 
 
-@properties(40)
+@properties(25)
 @given(st.tuples(*[expressions(("x", "y", "t"), SMOOTH, 5)] * 2), st.tuples(*[st.floats(-1.5, 1.5)] * 2))
 def test_random_systems_equal_scipy(equations, x0):
     system = System(("x", "y"), equations)
@@ -174,14 +176,11 @@ def test_shapes_that_do_not_go_together_are_refused(constants, x0, u):
 def test_what_cannot_be_compiled_is_refused():
     with pytest.raises(ValueError, match="the variables x, t were required, got 'z'"):
         Program.of(System.parse({"x": "x + z"}))
-    twice = Op(code=200, name="twice", arity=1, **{}) if False else None
-    assert twice is None
-    assert compilable(System.parse({"x": "sin(x)"}))
-    assert OPS["sin"] in BUILTIN
+    assert all(compilable(System(("x",), (Expr.apply(op, *[Expr.var("x")] * op.arity),))) for op in BUILTIN if op.arity)
 
 
 # scipy's own --------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("text", "last"), [("-1.0/x", 5), ("-1.0*sqrt(x) - 1.0", 2), ("x^2", 10)])
+@pytest.mark.parametrize(("text", "last"), [("-1.0/x", 5), ("-1.0*sqrt(x) - 1.0", 6), ("x^2", 10)])
 def test_scipy_stops_where_a_solution_ends(text, last):
     x = System.parse({"x": text}).simulate([1.0], np.linspace(0, 1 if "/" in text else 1.2, 13))[:, 0]
     assert np.isfinite(x[:3]).all()

@@ -72,7 +72,7 @@ class Program:
             t: (times,) increasing.
             u: (times, inputs), linear between the times.
             rtol: the error of the first copy per step, relative to its state and `scale`.
-            scale: (states,) the size of the states, by default the largest of x0, 1 where that is 0; a thousand times it counts as an explosion.
+            scale: (states,) the size of the states, by default the largest of x0, 1 where that is 0; a thousand times it is an explosion.
 
         Raises:
             ValueError: shapes that do not go together.

@@ -73,7 +73,8 @@ class System:
                    f"{', '.join(self.states)}; inputs {', '.join(self.inputs) or 'none'}), got {x0.shape} and {np.shape(u)}")
             raise ValueError(msg)
         out = np.full((len(t), len(self.states)), np.nan)
-        moved = np.abs(self(x0[None], u, t[0])).max() * (t[-1] - t[0])  # what starts at 0 may be large later
+        first = None if u is None else np.asarray(u)[:1]
+        moved = np.abs(self(x0[None], first, t[0])).max() * (t[-1] - t[0])  # what starts at 0 may be large later
         limit = 1e6 * (1 + np.abs(x0).max() + (moved if np.isfinite(moved) else 0.0))
         calls = 0
 
