@@ -119,12 +119,15 @@ def test_states_never_measured_together_keep_the_whole_grid():
 
 
 # noise -------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("t", [T, IRREGULAR], ids=["regular", "irregular"])
-def test_projected_noise_is_white(t):
-    curve = curve_of(np.exp(-t / 4), t)
+@pytest.mark.parametrize("t", [T, IRREGULAR, T], ids=["regular", "irregular", "missing"])
+def test_projected_noise_is_white(t, request):
+    x = np.exp(-t / 4)
+    if "missing" in request.node.name:
+        x[np.random.default_rng(7).random(len(t)) < 0.2] = np.nan
+    curve = curve_of(x, t)
     weak, sigma, found = weak_form([curve], widths([curve])), 0.01, []
     for seed in range(30):
-        noisy = curve_of(np.exp(-t / 4) + np.random.default_rng(seed).normal(0, sigma, len(t)), t)
+        noisy = curve_of(x + np.random.default_rng(seed).normal(0, sigma, len(t)), t)
         found.append(weak_form([noisy], widths([noisy])).target[0] - weak.target[0])
     found = np.array(found) / sigma
     assert np.mean(found**2) == pytest.approx(1, abs=0.15)

@@ -18,7 +18,7 @@ from symnum.dynamics.weak import Curve
 STEP = 1e-6  # relative difference for derivatives: solutions are followed with common steps
 RTOL = 1e-7  # of the integrator, for noiseless data …
 NOISY_RTOL = 1e-4  # … and as a share of the noise, where that is more
-RESOLUTION = 1e-5  # residuals below this share of a state's size say nothing: solvers, the data's own among them, leave as much
+RESOLUTION = 1e-6  # residuals far below this share of a state's size say nothing: the integrator leaves as much
 STEPS = 25  # at most
 SETTLED = 1e-2  # nats by which a step must describe the data better for another one
 MOST_SENSITIVE = 1e12  # derivatives beyond this are those of an explosion
@@ -81,7 +81,7 @@ class Refined:
     @property
     def logs(self) -> np.ndarray:
         """(states,) logarithm of the residuals' mean square, never below what the integrator resolves."""
-        return np.log(np.maximum(self.rss / np.maximum(self.count, 1), self.floor))
+        return np.log(self.rss / np.maximum(self.count, 1) + self.floor)
 
     @property
     def sigma(self) -> np.ndarray:
@@ -193,12 +193,12 @@ class _Measured:
     @property
     def weight(self) -> np.ndarray:
         """(states,) the inverse of the noise's variance."""
-        return self.count / np.maximum(self.rss, self.floor * np.maximum(self.count, 1))
+        return self.count / (self.rss + self.floor * np.maximum(self.count, 1))
 
     @property
     def nats(self) -> float:
         """-log likelihood of the data, noise levels fitted."""
-        return float((self.count / 2 * np.log(np.maximum(self.rss / np.maximum(self.count, 1), self.floor))).sum())
+        return float((self.count / 2 * np.log(self.rss / np.maximum(self.count, 1) + self.floor)).sum())
 
 
 def followed(curves: Sequence[Curve], pieces: Sequence[Piece], fit: Refined, scale: np.ndarray) -> list[Curve]:

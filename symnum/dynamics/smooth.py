@@ -15,6 +15,7 @@ WINDOW = 240  # samples of a piece; what costs grows with their cube
 OVERLAP = 40  # samples that neighbouring pieces share
 LEAST = 8  # samples that a curve must have
 MULTIPLICATIVE = 4.0  # nats by which noise in proportion to the state must explain the residuals better
+MUCH = 4.0  # times the squared residuals by which smoothing in proportion may leave more than plain smoothing
 GRID = np.geomspace(1e-14, 1e8, 111)  # penalties that are tried, relative to the data's spacing
 
 
@@ -96,7 +97,9 @@ def smooth(t: np.ndarray, x: np.ndarray) -> Smooth:
         scaled = np.sqrt(size**2 + floor**2)
         times = len(t) / 2 * np.log(np.mean((found.residual / scaled) ** 2)) + np.log(scaled).sum()
         if times < add - MULTIPLICATIVE:
-            return replace(_smooth(t, x, scaled), multiplicative=True)
+            again = _smooth(t, x, scaled)
+            if np.mean((again.residual / scaled) ** 2) < MUCH * np.mean((found.residual / scaled) ** 2):  # else signal was smoothed away
+                return replace(again, multiplicative=True)
     return found
 
 

@@ -39,11 +39,11 @@ class Subset:
 
         Args:
             rows: independent rows.
-            floor: a mean square residual below which nothing is gained.
+            floor: a mean square residual far below which nothing is gained.
         """
         k = len(self.columns)
         which = math.lgamma(library + 1) - math.lgamma(k + 1) - math.lgamma(library - k + 1) + math.log(library + 1)
-        return rows / 2 * math.log(max(self.rss / rows, floor, 1e-300)) + k / 2 * math.log(max(rows, 2.0)) + which
+        return rows / 2 * math.log(self.rss / rows + max(floor, 1e-300)) + k / 2 * math.log(max(rows, 2.0)) + which
 
 
 def best_subsets(A: np.ndarray, b: np.ndarray, most: int, keep: int = 1) -> list[Subset]:

@@ -23,7 +23,8 @@ WIDEN = 1.7  # from one width to the next
 WIDEST = 0.45  # share of a trajectory in half a bump
 PACE = 0.3  # centres of neighbouring bumps in half-widths
 MOST_BUMPS = 240  # of one width on one trajectory
-INDEPENDENT = 1e-9  # directions of less variance, relative to the largest, are left out
+INDEPENDENT = 1e-9  # directions of less variance, relative to the largest, are left out …
+UNEVEN = 1e-3  # … where gaps are uneven or samples missing: there the noise in smoothed states is more than this little variance says
 
 
 def bump(s: np.ndarray, p: int = POWER, derivative: int = 0) -> np.ndarray:
@@ -169,7 +170,8 @@ def _of_curve(curve: Curve, half_widths: list[float], order: int) -> tuple[np.nd
         return np.zeros((0, len(curve.grid))), np.zeros((curve.x.shape[1], 0))
     value, slope, sample = map(np.array, (values, slopes, samples))
     variance, directions = np.linalg.eigh(sample @ sample.T)
-    kept = variance > INDEPENDENT * variance[-1]
+    even = np.diff(t).max() < 2 * np.median(np.diff(t)) and np.isfinite(curve.data.x[:, : len(curve.smooths) // order]).all()
+    kept = variance > (INDEPENDENT if even else UNEVEN) * variance[-1]
     whiten = (directions[:, kept] / np.sqrt(variance[kept])).T
     measured = curve.smooths[: len(curve.smooths) // order]
     target = [np.full(int(kept.sum()), np.nan)] * (len(curve.smooths) - len(measured))

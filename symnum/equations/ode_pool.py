@@ -135,7 +135,7 @@ def weak_nats(parts: Sequence[Alternative], loss: np.ndarray, problem: OdeProble
     """(parts,) nats to describe the projections, from the mean squares that they leave."""
     rows = problem.rows
     with np.errstate(divide="ignore"):
-        misfit = rows / 2 * np.log(np.maximum(loss, solver_floor(problem.target_projections)))
+        misfit = rows / 2 * np.log(loss + solver_floor(problem.target_projections))
     return misfit + np.array([p.nats + len(p.expr.constants) / 2 * np.log(rows) for p in parts])
 
 
@@ -168,7 +168,7 @@ def neighbours(part: Alternative, problem: OdeProblem, columns: dict[str, np.nda
         gain = np.where(size > NEW, (left @ free) ** 2 / np.maximum(size, NEW), 0.0)
         k = len(rest) + 1
         for j in np.argsort(-gain)[:count]:
-            misfit = problem.rows / 2 * np.log(max((left @ left - gain[j]) / problem.rows, solver_floor(b)))
+            misfit = problem.rows / 2 * np.log(max(left @ left - gain[j], 0.0) / problem.rows + solver_floor(b))
             ranked.append((misfit + k * (library.nats + np.log(problem.rows) / 2), tuple(sorted((*rest, int(j))))))
     others = [s for _, s in sorted(set(ranked)) if s != tuple(sorted(terms))]
     chosen = list(dict.fromkeys([*fewer, *others[:count]]))
