@@ -93,7 +93,7 @@ def test_samples_are_in_the_grammar_and_within_complexity(grammar):
     if all(p.is_unit or p.cost == Production(p.lhs, p.template).cost for p in grammar.productions):
         assert max(e.complexity for e in samples) <= 30
     assert len({polish(e) for e in samples}) > 5
-    assert all(grammar.sample(rng, columns(grammar), grammar.min_cost(grammar.start)).complexity <= 3 for _ in range(20))
+    assert all(grammar.sample(rng, columns(grammar), grammar.min_cost(grammar.start)).complexity <= 5 for _ in range(20))
 
 
 @every
@@ -363,7 +363,7 @@ def test_load(tmp_path):
     path.write_text("a : x | é\n", encoding="utf-8")
     g = Grammar.load(str(path))
     assert g.name == "own" and g.variables == ("x", "é") and Grammar.load(g) is g
-    with pytest.raises(GrammarError, match=r"arithmetic, constants, elementary.*did you mean elementary"):
+    with pytest.raises(GrammarError, match=r"arithmetic, constants, dynamics, elementary.*did you mean elementary"):
         Grammar.load("elementery")
     with pytest.raises(GrammarError, match="none at 'nowhere.g'"):
         Grammar.load("nowhere.g")

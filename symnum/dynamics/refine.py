@@ -21,7 +21,7 @@ NOISY_RTOL = 1e-4  # … and as a share of the noise, where that is more
 RESOLUTION = 1e-6  # residuals far below this share of a state's size say nothing: the integrator leaves as much
 STEPS = 25  # at most
 SETTLED = 1e-2  # nats by which a step must describe the data better for another one
-MOST_SENSITIVE = 1e12  # derivatives beyond this are those of an explosion
+MOST_SENSITIVE = 1e12  # relative changes of states per relative change of a constant: beyond this it is an explosion
 LEAST_PIECE = 8  # samples of a piece
 
 
@@ -246,7 +246,7 @@ def growth(system: System, pieces: Sequence[Piece], starts: np.ndarray, scale: n
 def _measure(program: Program, pieces, scale, theta, starts, rtol: float, slopes: bool) -> _Measured:
     """Residuals and, where asked for, their derivatives."""
     d, C = len(scale), len(theta)
-    steps = np.concatenate([STEP * np.maximum(np.abs(theta), 1e-3), STEP * scale])
+    steps = np.concatenate([STEP * np.where(theta != 0, np.abs(theta), 1e-3), STEP * scale])
     copies = 1 + len(steps) if slopes else 1
     constants = np.tile(theta, (copies, 1))
     x0 = np.zeros((copies, d))
@@ -266,7 +266,8 @@ def _measure(program: Program, pieces, scale, theta, starts, rtol: float, slopes
             J = (x[1:] - x[0]) / steps[:, None, None] / piece.size
             J = np.where(present[None] & np.isfinite(J), J, 0.0)  # a copy may leave a domain
             derivatives.append(J.transpose(1, 2, 0))
-            rss = rss + np.where(np.abs(J).max(initial=0.0) < MOST_SENSITIVE, 0.0, np.inf)
+            relative = np.abs(J * steps[:, None, None] / STEP * piece.size / scale)
+            rss = rss + np.where(relative.max(initial=0.0) < MOST_SENSITIVE, 0.0, np.inf)
         if not np.isfinite(rss).all():
             break
     unit = sum((piece.size**2).sum(axis=0) for piece in pieces) / sum(len(piece.size) for piece in pieces)  # of the residuals, squared

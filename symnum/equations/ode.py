@@ -16,7 +16,7 @@ import numpy as np
 
 from symnum.discovery import check_limits
 from symnum.dynamics.refine import Piece, pieces_of, refine
-from symnum.dynamics.smooth import LEAST
+from symnum.dynamics.smooth import LEAST, smooth
 from symnum.dynamics.sparse import best_subsets, inclusion, shortest
 from symnum.dynamics.system import System
 from symnum.dynamics.trajectory import Trajectories
@@ -127,7 +127,8 @@ class OdeDiscovery:
 
         model = self.models[0]
         fitted = refine(self.system, pieces_of(self.search.curves, self.statistics["pieces"]), self.search.scale, steps=3)
-        inflate = np.sqrt(max(1.0, float(np.mean(model.refined.count / np.maximum(model.refined.independent, 2)))))
+        measured = model.refined.count > 0
+        inflate = np.sqrt(max(1.0, float(np.mean((model.refined.count / np.maximum(model.refined.independent, 2))[measured]))))
         errors = iter((np.sqrt(np.maximum(np.diag(fitted.covariance), 0)) * inflate).tolist())
         width = float(norm.ppf(0.5 + level / 2))
         return {
@@ -276,6 +277,9 @@ def discover_ode(
         msg = f"an order of 1 or 2 was required, got {order!r}"
         raise ValueError(msg)
     data = x if isinstance(x, Trajectories) else Trajectories.of(x, t, names=names, u=u, inputs=inputs, group=group)
+    if not libraries:
+        msg = "at least one library of terms was required, got none; see symnum.equations.ode_search.LIBRARIES"
+        raise ValueError(msg)
     guesses = read_guess(guess, data, order)
     check_enough(data)
     Grammar.load(grammar)
@@ -295,7 +299,7 @@ def discover_ode(
     model = search.run()
     system = system_of(model)
     pieces = search.judge.cut(search.judge.pieces)
-    verdict = judged(system, train, held_out, model, pieces, order)
+    verdict = judged(system, train, held_out, model, pieces)
     noise = residuals(model, pieces, data.states)
     statistics = {
         "seconds": time.monotonic() - begun, "systems": len(search.judge.models), "pieces": search.judge.pieces, "rows": used.rows,
@@ -358,12 +362,17 @@ def read_guess(guess, data: Trajectories, order: int) -> dict[str, Expr]:
 
 
 def simulated_r2(system: System, data: Trajectories) -> float:
-    """R² of simulations from the first measured states; -inf where one explodes."""
+    """R² of simulations from the first measured states; -inf where one explodes. Velocities of a second-order system are smoothed ones."""
     misfit, total = 0.0, 0.0
+    d = len(data.states)
     spread = np.maximum(np.nanstd(np.concatenate([item.x for item in data]), axis=0), 1e-300)
     for item in data:
-        first = int(np.argmax(np.isfinite(item.x).all(axis=1)))
-        x = system.simulate(item.x[first], item.t[first:], item.u[first:] if item.u.shape[1] else None)
+        present = np.isfinite(item.x)
+        first = int(np.argmax(present, axis=0).max())  # where every state has been measured
+        start = np.array([np.interp(item.t[first], item.t[p], x[p]) for x, p in zip(item.x.T, present.T, strict=True)])
+        if len(system.states) > d:
+            start = np.append(start, [float(smooth(item.t, x)(item.t[first : first + 1], 1)[0]) for x in item.x.T])
+        x = system.simulate(start, item.t[first:], item.u[first:] if item.u.shape[1] else None)[:, :d]
         if not np.isfinite(x).all():
             return -np.inf
         measured = item.x[first:]
@@ -372,15 +381,13 @@ def simulated_r2(system: System, data: Trajectories) -> float:
     return float(1 - misfit / total) if total > 0 else float(misfit == 0)
 
 
-def judged(
-    system: System, train: Trajectories, held_out: Trajectories, model: Model, pieces: Sequence[Piece], order: int
-) -> OdeVerdict:
+def judged(system: System, train: Trajectories, held_out: Trajectories, model: Model, pieces: Sequence[Piece]) -> OdeVerdict:
     """The verdict on a system."""
     r, r2 = model.refined, r2_of(model, pieces)
     text = f"R² = {r2:.6g} on {len(train)} trajector{'y' if len(train) == 1 else 'ies'} of {train.rows} samples, integrated"
     if not r.finite:
         return OdeVerdict(r2, None, "the system explodes when it is integrated")
-    if not len(held_out) or order == 2:
+    if not len(held_out):
         return OdeVerdict(r2, None, text + "; none held out")
     held = simulated_r2(system, held_out)
     return OdeVerdict(r2, held, f"{text}; R² = {held:.6g} on {len(held_out)} held out, from their first samples")

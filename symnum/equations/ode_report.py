@@ -108,7 +108,7 @@ def document(found: "OdeDiscovery", level: float = LEVEL) -> dict[str, Any]:
         "verdict": {"message": found.verdict.message, "r2": found.verdict.r2, "holdout_r2": found.verdict.holdout_r2},
         "status": {"name": found.status.name, "message": found.status.value},
         "undecided": found.undecided,
-        "residuals": residuals(found) if found.models[0].refined.finite else {},
+        "residuals": found.noise,
         "noise": dict(found.noise),
         "intervals": {name: [dataclasses.asdict(i) for i in constants] for name, constants in found.intervals(level).items()},
         "inclusion": found.inclusion,

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symnum.discovery import discover
+from symnum.dynamics.library import MOST_TERMS as MOST_LIBRARY
 from symnum.dynamics.library import Library, skeletons
-from symnum.dynamics.refine import followed
+from symnum.dynamics.refine import RESOLUTION, followed
 from symnum.dynamics.system import System
 from symnum.dynamics.trajectory import Trajectories, Trajectory
 from symnum.dynamics.weak import Curve
@@ -22,6 +23,7 @@ from symnum.problem.ode import OdeProblem
 from symnum.search.snap import near_exact
 
 MOST_ROWS = 4000  # samples that are searched; longer data are represented by windows
+CONSTANT = 1e-6  # share of its size by which a state that counts as constant varies
 WINDOW = 500  # samples of a window
 STRIDE = 0.2  # share of a state's spread by which neighbours of a thinned window may differ
 FOLLOWED = 3  # times that supports are looked for along the solution of the system found before
@@ -44,9 +46,12 @@ def represented(data: Trajectories, most: int = MOST_ROWS) -> Trajectories:
     """The same trajectories, or windows of them where they are long: thinned to what the states' pace asks for."""
     if data.rows <= most:
         return data
+    kept = [min(len(item), WINDOW) for item in data]
+    count = max(1, most // sum(kept))
+    few = max(1, int(most / np.mean(kept)))
     items: list[Trajectory] = []
-    count = max(1, most // WINDOW // len(data))
-    for item in data.items[: max(1, most // WINDOW)]:
+    for k in np.unique(np.linspace(0, len(data) - 1, min(few, len(data))).round().astype(int)):
+        item = data.items[k]
         stride = _stride(item.x)
         span = min(len(item), WINDOW * stride)
         for start in np.unique(np.linspace(0, len(item) - span, count).round().astype(int)):
@@ -56,13 +61,13 @@ def represented(data: Trajectories, most: int = MOST_ROWS) -> Trajectories:
 
 
 def _stride(x: np.ndarray) -> int:
-    """The largest stride at which neighbours stay close, by the fastest state; noise counts as no movement."""
-    spread = np.nanstd(x, axis=0)
-    near = np.nanmean(np.abs(x[1:] - x[:-1]), axis=0)
+    """The largest stride at which neighbours stay close, by the fastest state; noise counts as no movement. 1 where samples are missing."""
     stride = 1
+    if not np.isfinite(x).all():
+        return stride
+    spread, near = x.std(axis=0), np.abs(x[1:] - x[:-1]).mean(axis=0)
     while stride * 2 * WINDOW < len(x):
-        moved = np.nanmean(np.abs(x[2 * stride :] - x[: -2 * stride]), axis=0) - near
-        if (moved > STRIDE * spread).any():
+        if (np.abs(x[2 * stride :] - x[: -2 * stride]).mean(axis=0) - near > STRIDE * spread).any():
             break
         stride *= 2
     return stride
@@ -105,7 +110,8 @@ class Search:
         x = np.concatenate([c.x for c in self.curves])
         self.scale = np.sqrt(np.mean(x**2, axis=0))
         self.scale = np.where(self.scale > 0, self.scale, 1.0)
-        self.spread = np.maximum(x.std(axis=0), 1e-9 * self.scale)
+        deviation = x.std(axis=0)
+        self.spread = np.where(deviation > CONSTANT * self.scale, deviation, self.scale)
         self.judge = Judge(self.states, self.data.inputs, self.data.time, self.curves, self.scale, self.deadline)
         d = len(names)
         self.searched = range(d if self.order == 1 else 0, len(self.states)) if self.order == 2 else range(d)
@@ -140,6 +146,10 @@ class Search:
         if library is not None and n == 0:
             library = library.extended([term.body for expr in self.guess.values() for term in terms(expr)])
         found = skeletons(grammar, self.columns, complexity)
+        if n == 0 and library is None:
+            columns = len(self.columns)
+            msg = f"a first library of at most {MOST_LIBRARY} terms was required, grammar {grammar} has none or more for {columns} columns"
+            raise ValueError(msg)
         if library is None:
             return model
         if n == 0:
@@ -186,8 +196,7 @@ class Search:
             try:
                 return Library.generate(grammars, self.columns, size)
             except ValueError:
-                if size == 1:
-                    return None
+                continue
         return None
 
     def _stepped(self, model: Model) -> Model:
@@ -205,10 +214,16 @@ class Search:
         return model
 
     # judgement --------------------------------------------------------------------------------------------------------------
+    def left(self, model: Model) -> np.ndarray:
+        """(states,) the residuals' root mean squares in units of the states' spreads; Inf where the system explodes."""
+        r = model.refined
+        if not r.finite:
+            return np.full(len(self.states), np.inf)
+        return RESOLUTION * np.sqrt(r.rss / np.maximum(r.count, 1) / r.floor) * self.scale / self.spread
+
     def exact(self, model: Model, i: int) -> bool:
         """Whether a state's residuals are as good as none."""
-        r = model.refined
-        return bool(r.finite and r.sigma[i] < EXACT * self.spread[i])
+        return bool(self.left(model)[i] < EXACT)
 
     def white(self, model: Model, i: int) -> bool:
         """Whether a state's residuals pass for independent."""
@@ -248,7 +263,7 @@ class Search:
         """Where samples are too sparse to be smoothed and no library explains them: what a neural vector field suggests."""
         measured = range(len(self.data.states))
         left = self.deadline - time.monotonic()
-        explained = model.refined.finite and bool((model.refined.sigma < UNEXPLAINED * self.spread)[list(measured)].all())
+        explained = bool((self.left(model)[: len(measured)] < UNEXPLAINED).all())
         if self.order == 2 or left < NEURAL_SECONDS or (explained and all(self.fits(model, i) for i in self.searched)):
             return model
         wanted, why = worth_it(self.data)
