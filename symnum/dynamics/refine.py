@@ -18,7 +18,7 @@ from symnum.dynamics.weak import Curve
 STEP = 1e-6  # relative difference for derivatives: solutions are followed with common steps
 RTOL = 1e-7  # of the integrator, for noiseless data …
 NOISY_RTOL = 1e-4  # … and as a share of the noise, where that is more
-RESOLUTION = 1e-6  # residuals far below this share of a state's size say nothing: the integrator leaves as much
+RESOLUTION = 1e-5  # residuals far below this share of a state's size say nothing: the integrator leaves as much
 STEPS = 25  # at most
 SETTLED = 1e-2  # nats by which a step must describe the data better for another one
 MOST_SENSITIVE = 1e12  # relative changes of states per relative change of a constant: beyond this it is an explosion

@@ -22,7 +22,7 @@ from symnum.language.ops import OPS
 SHORT = 8  # pieces of a trajectory to begin with: short ones keep a badly started system near the data
 FEW_STEPS = 6  # of a refinement that only ranks
 MOST_GROWTH = 100.0  # by how much a disturbance may grow within a piece
-TINY = 1000.0  # times what the integrator resolves
+TINY = 100.0  # times what the integrator resolves
 NEGLIGIBLE = 1e-3  # share of a slope that a term must contribute where there is no noise but a solver's error
 DOUBTFUL = 12.0  # nats that a term of less costs
 HANDFUL = 6.0  # independent residuals at least
