@@ -37,6 +37,7 @@ def test_the_field_between_sparse_samples():
 
 
 @pytest.mark.usefixtures("brief")
+@pytest.mark.slow
 def test_reproducible():
     data = short(4, 3)
     a, b = (fit_field(data, 60) for _ in range(2))

@@ -117,12 +117,12 @@ def _check_plot(path: Path) -> None:
     """
     import importlib.util
 
-    if importlib.util.find_spec("matplotlib") is None:
-        msg = "--plot requires matplotlib: pip install 'symnum[report]'"
-        raise ValueError(msg)
     if path.suffix.lower() not in PICTURES:
         msg = f"a file {', '.join(PICTURES)} was required as --plot, got {path.name}"
         raise ValueError(msg)
     if not path.absolute().parent.is_dir():
         msg = f"an existing folder was required for --plot, there is no {path.absolute().parent}"
+        raise ValueError(msg)
+    if importlib.util.find_spec("matplotlib") is None:
+        msg = "--plot requires matplotlib: pip install 'symnum[report]'"
         raise ValueError(msg)
