@@ -24,8 +24,9 @@ def test_python_blocks_run(capsys):
     sites = namespace["sites"]
     assert np.allclose(list(sites.template.parts(sites.best.expr)["p"].values()), [0.9976, 1.998, 3.496], rtol=1e-3)
     for said in ("\nsqrt(2*pi)\n", "a(n) = binomial(2*n, n)/(n + 1) [429, 1430, 4862]", "MnO4^- + 5 Fe^2+ + 8 H^+", "\n23\n",
-                 "[4.99144423548424", "4/(3*pi - 8) True", "prey' = prey*(1.1", "pred' = pred*(0.100", "u_t = -0.8*u_x + 0.1*u_xx"):
+                 "[4.99144423548424", "4/(3*pi - 8) True", "u_t = -0.8*u_x + 0.1*u_xx"):
         assert said in printed
+    assert np.allclose(namespace["ode"].system([[5.0, 2.0]]), [[1.1 * 5 - 0.4 * 10, 0.1 * 10 - 0.4 * 2]], atol=0.1)
     drift = namespace["still"].simulate([5.0, 2.0], np.linspace(0, 100, 20))
     held = namespace["inv"][0].expr({"prey": drift[:, 0], "pred": drift[:, 1]})
     assert namespace["inv"].count == 1 and np.ptp(held) < 1e-9 * np.abs(held).max()
