@@ -64,6 +64,7 @@ def test_inputs_missing_samples_and_irregular_times():
     x[np.random.default_rng(2).random(120) < 0.2] = np.nan
     ode = found(x, t, names=["x"], u=u, inputs=["u"])
     same(ode.equations["x"], "-0.5*x + 2.0*u", 0.02, x=AT, u=AT[::-1])
+    assert ode.verdict.r2 > 0.999
 
 
 def test_several_trajectories_with_some_held_out():
@@ -75,7 +76,9 @@ def test_several_trajectories_with_some_held_out():
 
 def test_a_guess_is_used_and_a_wrong_one_does_no_harm():
     for guess in ("n' = 0.5*n - 0.5*n^2", "n' = 3*n^3"):
-        same(found(logistic(0.1), names=["n"], guess=guess).equations["n"], "0.9*n*(1 - n)", 1e-3, n=AT)
+        ode = found(logistic(0.1), names=["n"], guess=guess)
+        same(ode.equations["n"], "0.9*n*(1 - n)", 1e-3, n=AT)
+        assert bool(ode.repair.removed["n"] if "3" in guess else ode.repair.kept["n"])
 
 
 def test_a_state_that_never_changes():

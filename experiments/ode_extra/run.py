@@ -1,8 +1,8 @@
 """Settings of equation discovery are chosen here: published lists of systems that are not ODEBench's, and random systems.
 
     python experiments/ode_extra/run.py --jobs 2                                        the 25 systems of the lists, clean
-    python experiments/ode_extra/run.py --random 45 --noise 0 0.05 --drop 0 0.5 --jobs 2 --out /tmp/random.json
-    python experiments/ode_extra/run.py --systems gompertz,frac,r3 --random 9 --starts 0 --fresh --out /tmp/few.json
+    python experiments/ode_extra/run.py --random 45 --noise 0 0.05 --drop 0 0.5 --jobs 2 --out random.json
+    python experiments/ode_extra/run.py --systems gompertz,frac,r3 --random 9 --starts 0 --fresh --out few.json
     python experiments/ode_extra/run.py --scan --random 20 --starts 0 --noise 0 0.05 --drop 0 0.5 --out scan.json    PySINDy's settings
 
 A line per task: R² from the initial state that was trained on and from the other one, whether it is the law, seconds; where it is not the

@@ -2,7 +2,7 @@
 
     python experiments/odebench/run.py --jobs 2                                                       clean
     python experiments/odebench/run.py --noise 0 0.05 --drop 0 0.5 --pairs --peers symnum,pysindy     also 5 % noise with half the points
-    python experiments/odebench/run.py --systems 1-23 --starts 0 --out /tmp/few.json --fresh          some of them
+    python experiments/odebench/run.py --systems 1-23 --starts 0 --out few.json --fresh          some of them
     python experiments/odebench/run.py --table                                                        the tables of result.json
 
 Times 0 to 10, 150 points by LSODA (rtol 1e-5, atol 1e-7); noise is multiplicative, points are dropped at random. Reconstruction: the

@@ -1,7 +1,7 @@
 """INSITE's table on data drawn anew: errors of forecasts, beside the published ones and INSITE and PySINDy on the same data.
 
     python experiments/treatment/run.py --seeds 10 --jobs 2                             all nine data sets
-    python experiments/treatment/run.py --datasets EQ4A,EQ5D --seeds 1 --train 300 --test 30 --out /tmp/few.json
+    python experiments/treatment/run.py --datasets EQ4A,EQ5D --seeds 1 --train 300 --test 30 --out few.json
 
 A figure is 100 times the root mean square error five samples behind the last observed one (the source counts that as six steps ahead),
 over all patients, moments and treatment plans, divided by the largest value there is (50, or the volume 1150.3 at which a patient dies).

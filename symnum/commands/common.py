@@ -1,5 +1,6 @@
 """What the command files share: the boundary between errors and exit codes, and options that mean the same everywhere."""
 
+import csv
 import logging
 import math
 import signal
@@ -83,6 +84,11 @@ def check_options(latex: bool, as_json: bool, resume: bool, out: Path | None) ->
         raise ValueError("one of --latex and --json was required, got both")
     if resume and out is None:
         raise ValueError("--resume requires --out, the folder of the run that is to go on")
+
+
+def listed(text: str | None) -> list[str] | None:
+    """Names between commas, None where the option was not given; quotes may hold a comma."""
+    return None if text is None else [name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip()]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symnum.commands.common import Json, Latex, boundary, check_options, plain
+from symnum.commands.common import Json, Latex, boundary, check_options, listed, plain
 
 if TYPE_CHECKING:
     from symnum.equations.invariants import InvariantDiscovery
@@ -48,8 +48,7 @@ def invariants(
             raise ValueError(msg)
         from symnum.problem.trajectory_file import read_trajectories
 
-        listed = None if states is None else [name.strip() for name in states.split(",")]
-        trajectories = read_trajectories(data, time, group, listed)
+        trajectories = read_trajectories(data, time, group, listed(states))
         system = _system(equation or [], trajectories.states, time)
         from symnum.equations.invariants import discover_invariants
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symnum.commands.common import Json, Quiet, boundary
+from symnum.commands.common import Json, Quiet, boundary, listed
 
 if TYPE_CHECKING:
     from symnum.conjecture.objects.invariants import ObjectTable
@@ -70,8 +70,8 @@ def bounds(
         language = Grammar.load(grammar) if grammar is not None else Grammar.parse(FEATURES, "features") if compound else None
         further = None if against is None else _read(str(against), decimals, noun)
         found = conjecture_bounds(
-            _read(table, decimals, noun), target, invariants=_listed(invariants), kind=kind, max_terms=max_terms, max_height=max_height,
-            hypotheses=None if hypothesis is None else [_listed(h) or () for h in hypothesis], min_touches=min_touches, limit=limit,
+            _read(table, decimals, noun), target, invariants=listed(invariants), kind=kind, max_terms=max_terms, max_height=max_height,
+            hypotheses=None if hypothesis is None else [listed(h) or () for h in hypothesis], min_touches=min_touches, limit=limit,
             grammar=language, against=further, tries=tries,
             rounds=rounds, seed=seed, theorems=shipped() if table == GRAPHS else (),
         )
@@ -97,10 +97,6 @@ def _read(table: str, decimals: bool, noun: str) -> "ObjectTable":
     from symnum.conjecture.objects.invariants import ObjectTable
 
     return ObjectTable.of_graphs(small_graphs()) if table == GRAPHS else ObjectTable.read(table, decimals, noun)
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _json(document: dict[str, Any]) -> str:

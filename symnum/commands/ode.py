@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from symnum.commands.common import Json, Latex, Quiet, Resume, boundary, check_options, interrupted, plain
+from symnum.commands.common import Json, Latex, Quiet, Resume, boundary, check_options, interrupted, listed, plain
 
 DEFAULT_TIME = 30.0  # seconds
 PICTURES = (".png", ".pdf", ".svg")
@@ -52,7 +52,7 @@ def ode(
             _check_plot(plot)
         from symnum.problem.trajectory_file import read_trajectories
 
-        trajectories = read_trajectories(data, time, group, _listed(states), _listed(inputs))
+        trajectories = read_trajectories(data, time, group, listed(states), listed(inputs))
     with _progress(quiet or as_json) as said, boundary(lambda: said.begun, interrupted(out)):
         from symnum.equations.ode import discover_ode
         from symnum.equations.ode_report import document, lines
@@ -100,13 +100,6 @@ def _progress(quiet: bool) -> Iterator[_Said]:
     else:
         with console.status("smoothing the trajectories") as status:
             yield _Said(status.update)
-
-
-def _listed(text: str | None) -> list[str] | None:
-    """Names between commas; quotes may hold a comma."""
-    import csv
-
-    return None if text is None else [name.strip() for name in next(csv.reader([text], skipinitialspace=True)) if name.strip()]
 
 
 def _check_plot(path: Path) -> None:

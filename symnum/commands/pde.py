@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from symnum.commands.common import Json, Latex, boundary, interrupted, plain
+from symnum.commands.common import Json, Latex, boundary, interrupted, listed, plain
 
 PERIODIC = {"auto": None, "yes": True, "no": False}
 
@@ -14,10 +14,6 @@ PERIODIC = {"auto": None, "yes": True, "no": False}
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command()(pde)
-
-
-def _split(text: str | None) -> list[str]:
-    return [] if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
 def pde(
@@ -50,11 +46,11 @@ def pde(
         from symnum.equations.pde import discover_pde
         from symnum.problem.field_file import read_field
 
-        file = read_field(data, time, _split(fields) or None)
+        file = read_field(data, time, listed(fields) or None)
         found = discover_pde(
             list(file.values.values()), file.t, tuple(file.axes.values()), names=list(file.values), labels=list(file.axes),
             periodic=PERIODIC[periodic], time_order=time_order if time_order == "auto" else int(time_order), degree=degree, order=order,
-            functions=_split(functions), coordinates=_split(coordinates), terms=term or [], targets=_split(targets) or None,
+            functions=listed(functions) or [], coordinates=listed(coordinates) or [], terms=term or [], targets=listed(targets) or None,
             holdout=holdout)
         if out is not None:
             found.save(out)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symnum.commands.common import Json, Quiet, boundary, plain
+from symnum.commands.common import Json, Quiet, boundary, listed, plain
 
 if TYPE_CHECKING:
     from symnum.equations.treatment import TreatmentDiscovery
@@ -41,19 +41,15 @@ def treatment(
             frame = pd.read_csv(data)
         except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
             raise ValueError(f"{data}: {str(error).splitlines()[0]}") from None
-        listed = {"covariates": _listed(covariates), "inputs": _listed(inputs)}
+        columns = {"covariates": listed(covariates) or [], "inputs": listed(inputs) or []}
         found = discover_treatment_ode(frame, time, treatment=treatment, subject=subject, degree=degree,
-                                       states=_listed(states) or None, **listed)
+                                       states=listed(states) or None, **columns)
     if as_json:
         typer.echo(json.dumps(document(found), indent=2, ensure_ascii=False, allow_nan=False))
     elif quiet:
         typer.echo("\n".join(f"{name}: {'; '.join(str(system).splitlines())}" for name, system in found.population.items()))
     else:
         typer.echo(str(found))
-
-
-def _listed(text: str | None) -> list[str]:
-    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 def document(found: "TreatmentDiscovery") -> dict[str, Any]:
