@@ -17,7 +17,7 @@ from symnum.dynamics.weak import Curve
 
 STEP = 1e-6  # relative difference for derivatives: solutions are followed with common steps
 RTOL = 1e-7  # of the integrator, for noiseless data …
-NOISY_RTOL = 1e-4  # … and as a share of the noise, where that is more
+COARSE, SHARE = 1e-4, 1e-3  # … and while the residuals are large: at most, and as a share of them
 RESOLUTION = 1e-5  # residuals far below this share of a state's size say nothing: the integrator leaves as much
 STEPS = 25  # at most
 SETTLED = 1e-2  # nats by which a step must describe the data better for another one
@@ -145,7 +145,7 @@ def refine(system: System, pieces: Sequence[Piece], scale: np.ndarray, *, starts
         scale: (states,) the size of the states.
         starts: (pieces, states) initial states to begin with, by default the smoothed ones.
         steps: Levenberg-Marquardt steps at most; 0 measures only.
-        rtol: the integrator's relative error per step.
+        rtol: the integrator's relative error per step; steps with large residuals make do with less.
 
     >>> from symnum.dynamics.trajectory import Trajectories
     >>> t = np.linspace(0, 3, 40)
@@ -158,24 +158,31 @@ def refine(system: System, pieces: Sequence[Piece], scale: np.ndarray, *, starts
     theta = program.constants.copy()
     starts = np.array([p.start for p in pieces]) if starts is None else starts.copy()
     d, damping = len(scale), 1e-3
-    now = _measure(program, pieces, scale, theta, starts, rtol, True)
-    for _ in range(steps):
-        if not np.isfinite(now.rss).all():
+    def measure(theta, starts, slopes):
+        return _measure(program, pieces, scale, theta, starts, tolerance, slopes)
+
+    tolerance, settled = max(rtol, COARSE), not steps
+    now = measure(theta, starts, True)
+    while True:
+        wanted = max(rtol, SHARE * now.level)
+        if wanted < tolerance / 2:
+            tolerance, settled = wanted, not steps
+            now = measure(theta, starts, True)
+        if settled or not np.isfinite(now.rss).all():
             break
+        steps -= 1
         for _ in range(6):
             move, shifts = _step(now, len(theta), d, damping)
             trial = theta + move
-            after = _measure(program, pieces, scale, trial, starts + shifts, rtol, False)
+            after = measure(trial, starts + shifts, False)
             gain = now.nats - after.nats if np.isfinite(after.rss).all() else -np.inf
             if gain >= 0:
                 break
             damping *= 10
-        if not gain >= 0:
-            break
-        theta, starts, damping = trial, starts + shifts, damping / 10
-        now = _measure(program, pieces, scale, theta, starts, rtol, True)
-        if gain < SETTLED:
-            break
+        if gain >= 0:
+            theta, starts, damping = trial, starts + shifts, damping / 10
+            now = measure(theta, starts, True)
+        settled = not steps or not gain >= SETTLED
     fitted = _with_constants(system, theta)
     return Refined(fitted, starts, now.rss, now.count, _information(now, len(theta)), tuple(now.residuals), now.floor)
 
@@ -194,6 +201,12 @@ class _Measured:
     def weight(self) -> np.ndarray:
         """(states,) the inverse of the noise's variance."""
         return self.count / (self.rss + self.floor * np.maximum(self.count, 1))
+
+    @property
+    def level(self) -> float:
+        """The least root mean square of a measured state's residuals, in units of its size."""
+        seen = self.count > 0
+        return RESOLUTION * float(np.sqrt((self.rss[seen] / self.count[seen] / self.floor[seen]).min(initial=np.inf)))
 
     @property
     def nats(self) -> float:

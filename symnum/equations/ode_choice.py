@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from symnum.dynamics.integrate import compilable
-from symnum.dynamics.refine import NOISY_RTOL, RTOL, Piece, Refined, growth, pieces_of, refine
+from symnum.dynamics.refine import Piece, Refined, growth, pieces_of, refine
 from symnum.dynamics.system import System
 from symnum.dynamics.weak import Curve
 from symnum.equations.ode_pool import Alternative
@@ -73,13 +73,6 @@ class Judge:
     models: dict = field(default_factory=dict)
     levels: dict = field(default_factory=dict)
 
-    def __post_init__(self):
-        noise = min(
-            s.sigma * (size if s.multiplicative else 1.0) / size
-            for c in self.curves for s, size in zip(c.smooths, self.scale, strict=True) if len(s.residual)
-        )
-        self.rtol = float(np.clip(NOISY_RTOL * noise, RTOL, 1e-5))
-
     def cut(self, count: int) -> list[Piece]:
         """The trajectories in `count` pieces each."""
         if count not in self.levels:
@@ -115,7 +108,7 @@ class Judge:
             msg = "systems of built-in operators were required to be refined"
             raise ValueError(msg)
         if self.pieces < SHORT:
-            rough = refine(system, self.cut(SHORT), self.scale, steps=FEW_STEPS, rtol=self.rtol)
+            rough = refine(system, self.cut(SHORT), self.scale, steps=FEW_STEPS)
             if start is not None and rough.finite and start.refined.finite:
                 n = self.independent(start)
                 if Model(parts, rough, structure).nats(n) > start.nats(n) + HOPELESS:
@@ -123,7 +116,7 @@ class Judge:
                     self.models[key] = model
                     return model
             system = rough.system
-        fit = refine(system, self.cut(self.pieces), self.scale, rtol=self.rtol)
+        fit = refine(system, self.cut(self.pieces), self.scale)
         model = Model(parts, fit, structure + DOUBTFUL * self._negligible(fit))
         self.models[key] = model
         return model
@@ -133,15 +126,17 @@ class Judge:
         tiny = fit.rss < TINY**2 * fit.floor * fit.count
         if not fit.finite or not tiny.any():
             return 0
-        columns = {n: v for c in self.curves[:1] for n, v in zip((*self.states, *self.inputs), np.column_stack([c.x, c.u]).T, strict=True)}
-        columns[self.time] = self.curves[0].grid
-        count = 0
-        for f, slope in zip(fit.system.equations, self.curves[0].slope.T, strict=True):
-            terms = summands(f)
-            with np.errstate(all="ignore"):
-                sizes = [np.sqrt(np.mean(np.square(term(columns)))) for term in terms] if len(terms) > 1 else []
-            count += sum(size < NEGLIGIBLE * np.sqrt(np.mean(slope**2)) for size in sizes)
-        return count
+        return sum(len(self.negligible(fit, i)) for i in range(len(self.states)))
+
+    def negligible(self, fit: Refined, i: int) -> list[int]:
+        """Which terms contribute next to nothing to the slope of a state along the first trajectory."""
+        curve = self.curves[0]
+        columns = dict(zip((*self.states, *self.inputs), np.column_stack([curve.x, curve.u]).T, strict=True)) | {self.time: curve.grid}
+        terms = summands(fit.system.equations[i])
+        with np.errstate(all="ignore"):
+            sizes = [np.sqrt(np.mean(np.square(term(columns)))) for term in terms] if len(terms) > 1 else []
+        limit = NEGLIGIBLE * np.sqrt(np.mean(curve.slope[:, i] ** 2))
+        return [k for k, size in enumerate(sizes) if size < limit]
 
     def _structure(self, parts: Sequence[Alternative]) -> float:
         rows = sum(np.isfinite(c.data.x).sum() for c in self.curves) / len(self.states)
@@ -207,6 +202,20 @@ def summands(expr: Expr) -> list[Expr]:
     if expr.op is OPS["add"] or expr.op is OPS["sub"]:
         return [t for a in expr.arguments for t in summands(a)]
     return [expr]
+
+
+def without(expr: Expr, k: int) -> Expr:
+    """A sum of at least two terms without its k-th."""
+    if expr.op is not OPS["add"] and expr.op is not OPS["sub"]:
+        msg = f"a sum was required to leave out a term, got {expr}"
+        raise ValueError(msg)
+    left, right = expr.arguments
+    count = len(summands(left))
+    if k < count:
+        rest = None if count == 1 else without(left, k)
+        return Expr.apply(expr.op, rest, right) if rest is not None else right if expr.op is OPS["add"] else -right
+    rest = None if len(summands(right)) == 1 else without(right, k - count)
+    return left if rest is None else Expr.apply(expr.op, left, rest)
 
 
 def replaced(model: Model, i: int, part: Alternative) -> tuple[Alternative, ...]:

@@ -14,7 +14,7 @@ from symnum.dynamics.system import System
 from symnum.dynamics.trajectory import Trajectories, Trajectory
 from symnum.dynamics.weak import Curve
 from symnum.equations.neural_field import neural_alternatives, worth_it
-from symnum.equations.ode_choice import WHITE, Judge, Model, replaced, summands
+from symnum.equations.ode_choice import WHITE, Judge, Model, replaced, summands, without
 from symnum.equations.ode_pool import Alternative, alternative, grid_columns, neighbours, promising, supports, weak_forms, with_skeletons
 from symnum.equations.repair import terms
 from symnum.language.expr import Expr
@@ -132,10 +132,10 @@ class Search:
             again = range(len(self.states)) if model is None else [i for i in self.searched if not self.settled(model, i)]
             if not again or (n and self.judge.late):
                 break
-            model = self._with_library(model, n, grammar, complexity, again)
+            model = self._pruned(self._with_library(model, n, grammar, complexity, again))
             self.kept(model)
         model = self._own(model)
-        model = self._stepped(model)
+        model = self._pruned(self._stepped(model))
         return self._snapped(model)
 
     # libraries -------------------------------------------------------------------------------------------------------------
@@ -213,6 +213,20 @@ class Search:
             changed = model is not before
         return model
 
+    def _pruned(self, model: Model) -> Model:
+        """Without negligible terms, as long as the fit stays exact: the solver that data come from follows a slightly different field."""
+        measured = range(len(self.data.states))
+        for i in self.searched:
+            k = 0
+            while all(self.exact(model, j) for j in measured) and k < len(tiny := self.judge.negligible(model.refined, i)):
+                part = model.parts[i]
+                simpler = Alternative.of(without(part.expr, tiny[k]), part.origin)
+                trial = self.judge.judge(replaced(model, i, simpler), model)
+                k += 1
+                if all(self.exact(trial, j) for j in measured):
+                    model, k = trial, 0
+        return model
+
     # judgement --------------------------------------------------------------------------------------------------------------
     def left(self, model: Model) -> np.ndarray:
         """(states,) the residuals' root mean squares in units of the states' spreads; Inf where the system explodes."""
@@ -232,16 +246,20 @@ class Search:
 
     def fits(self, model: Model, i: int) -> bool:
         """Whether an equation leaves nothing to explain."""
-        j = i - len(self.data.states) if self.order == 2 else i
+        j = self._measured(i)
         return self.exact(model, j) or self.white(model, j)
 
+    def _measured(self, i: int) -> int:
+        """The measured state whose residuals judge an equation."""
+        return i - len(self.data.states) if self.order == 2 else i
+
     def settled(self, model: Model, i: int) -> bool:
-        """Whether an equation is not looked at again: it fits exactly with two constants, or down to the noise with two quadratic terms."""
-        terms = summands(model.parts[i].expr)
-        j = i - len(self.data.states) if self.order == 2 else i
+        """Whether an equation is not looked at again: it fits exactly with two constants, or with few of the quadratic terms there are."""
+        right, d, j = model.parts[i].expr, len(self.columns), self._measured(i)
+        quadratic = all(t.complexity <= QUADRATIC for t in summands(right))
         if self.exact(model, j):
-            return len(model.parts[i].expr.constants) <= PLAIN
-        return self.white(model, j) and len(terms) <= PLAIN and all(t.complexity <= QUADRATIC for t in terms)
+            return len(right.constants) <= PLAIN or (quadratic and len(summands(right)) <= (d + 1) * (d + 2) // 4)
+        return self.white(model, j) and quadratic and len(summands(right)) <= PLAIN
 
     # own searches -----------------------------------------------------------------------------------------------------------
     def _own(self, model: Model) -> Model:

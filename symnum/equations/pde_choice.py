@@ -7,13 +7,14 @@ import numpy as np
 
 from symnum.dynamics.grid import Field, Windows, corner
 from symnum.dynamics.sparse import Subset
-from symnum.problem.pde import Judged, PdeProblem, Scale, White
+from symnum.problem.pde import RESOLUTION, Judged, PdeProblem, Scale, White
 
 FACTORS = (0.7, 1.0, 1.4, 2.0, 2.8)  # of the half width at which a bump's spectrum ends where the field's does
 SHORT = 12  # best supports of each width that are put to the vote
 PER_SIZE = 3  # supports of each size and width that are tested
 HALVED = 2.0  # what is unexplained, by terms with derivatives inside
 ENOUGH = 60  # windows
+HANDFUL = 6.0  # windows that count where something else than noise is left: its structure would pay for any number of terms
 TELLING = np.log(2.0)  # widths that know the coefficients half as well as the best have a say
 
 
@@ -76,7 +77,7 @@ def _chosen(problem, scales, widths, target: int, most: int, offered: Sequence[i
     telling = [i for i in trusted if strength[i] >= max(strength.values()) - TELLING]
     voted = _vote(found, levels, telling, candidates)
     enough = _enough(problem, [scales[i] for i in telling], target, [found[i][1] for i in telling], len(voted))
-    chosen = voted if enough is None else enough
+    chosen = _sparing([found[i] for i in telling]) if enough is None else enough
     at = max(telling, key=lambda i: strength[i])
     rivals = tuple(dict.fromkeys(best[i][0].columns for i in telling if best[i][0].columns != chosen))
     votes = sum(best[i][0].columns == chosen for i in telling), len(telling)
@@ -110,6 +111,16 @@ def _vote(found: Sequence[tuple[White, list[Subset]]], levels: Sequence[float], 
           candidates: set[tuple[int, ...]]) -> tuple[int, ...]:
     """The support with the least mean description length over some widths."""
     return min(sorted(candidates), key=lambda c: np.mean([found[i][0].nats(found[i][0].fit(c), levels[i]) for i in voters]))
+
+
+def _sparing(found: Sequence[tuple[White, list[Subset]]]) -> tuple[int, ...]:
+    """The support that describes a handful of windows most briefly, over some widths: a term must explain most of what others leave."""
+    def nats(white: White, columns: tuple[int, ...]) -> float:
+        share = white.misfit(columns, white.fit(columns).coefficients)[0] / max(float(white.b @ white.b), 1e-300)
+        return HANDFUL / 2 * float(np.log(share + RESOLUTION**2)) + white.structure(len(columns))
+
+    candidates = sorted({s.columns for _, subsets in found for s in subsets})
+    return min(candidates, key=lambda c: np.mean([nats(white, c) for white, _ in found]))
 
 
 def _front(found: tuple[White, list[Subset]], level: float) -> tuple[tuple[Subset, float, float], ...]:

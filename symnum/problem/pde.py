@@ -121,9 +121,13 @@ class White:
         """
         rss, level = self.misfit(subset.columns, subset.coefficients)
         ratio = rss / max(level, 1e-300)
-        k, n = len(subset.columns), self.library
+        return self.rows / 2 * (math.log(ratio) if ratio > 1 else ratio - 1) + self.structure(len(subset.columns))
+
+    def structure(self, k: int) -> float:
+        """Nats to describe k coefficients and which terms they belong to."""
+        n = self.library
         which = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) + math.log(n + 1)
-        return self.rows / 2 * (math.log(ratio) if ratio > 1 else ratio - 1) + k / 2 * math.log(self.rows) + which
+        return k / 2 * math.log(self.rows) + which
 
     def best(self, subsets: Sequence[Subset]) -> tuple[Subset, float]:
         """The support that describes the rows most briefly, and the noise that it implies: from the least noise upwards."""
