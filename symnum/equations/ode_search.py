@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symnum.discovery import discover
+from symnum.dynamics.integrate import Program
 from symnum.dynamics.library import MOST_TERMS as MOST_LIBRARY
 from symnum.dynamics.library import Library, skeletons
 from symnum.dynamics.refine import RESOLUTION, followed
@@ -35,6 +36,7 @@ SETTLED = 3  # constants: a right-hand side of so few that leaves white noise ne
 EXACT = 1e-4  # residuals below this share of the spread are as good as none: what integrators of data leave
 OWN = 400_000  # evaluations of symnum's own search per equation, as far as the time allows
 UNEXPLAINED = 0.3  # residuals of this share of a state's spread mean that the samples are not explained
+EXPLODES, RIVALS, OFF = 8.0, 12, (0.3, 0.6, 1.6, 3.0)  # nats that explosions cost, systems compared, factors of initial states
 NEURAL_SECONDS = 8.0  # that a neural field needs at least
 LARGEST = 24  # complexity of a right-hand side of its own search
 LIBRARIES = (  # grammar and complexity of the largest term, in the order of trial
@@ -135,7 +137,7 @@ class Search:
             model = self._pruned(self._with_library(model, n, grammar, complexity, again))
             self.kept(model)
         model = self._own(model)
-        model = self._pruned(self._stepped(model))
+        model = self._steady(self._pruned(self._stepped(model)))
         return self._snapped(model)
 
     # libraries -------------------------------------------------------------------------------------------------------------
@@ -226,6 +228,28 @@ class Search:
                 if all(self.exact(trial, j) for j in measured):
                     model, k = trial, 0
         return model
+
+    def _steady(self, model: Model) -> Model:
+        """Of systems that explain noisy data about as well, one whose solutions stay bounded from where nothing was measured, too."""
+        if not model.refined.finite or all(self.exact(model, i) for i in range(len(self.data.states))):
+            return model
+        n = self.judge.independent(model)
+        near = [m for m in self.judge.ranked() if m.nats(n) <= model.nats(n) + EXPLODES][:RIVALS]
+        cost = [m.nats(n) + EXPLODES * self._explosions(m) for m in near]
+        return near[int(np.argmin(cost))] if near else model
+
+    def _explosions(self, model: Model) -> float:
+        """Share of solutions that explode, from initial states off the measured ones."""
+        program, first, count = Program.of(model.refined.system), {}, []
+        for piece, start in zip(self.judge.cut(self.judge.pieces), model.refined.starts, strict=True):
+            first.setdefault(piece.curve, start)
+        for curve, start in list(first.items())[:RIVALS]:
+            item = self.curves[curve].data
+            u = item.u if item.u.shape[1] else None
+            for factor in OFF:
+                x = program.integrate(program.constants[None], factor * start[None], item.t, u, rtol=1e-4, scale=self.scale)
+                count.append(not np.isfinite(x).all())
+        return float(np.mean(count))
 
     # judgement --------------------------------------------------------------------------------------------------------------
     def left(self, model: Model) -> np.ndarray:
