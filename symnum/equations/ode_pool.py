@@ -78,13 +78,13 @@ def supports(library: Library, forms: Sequence[Weak], columns: dict[str, np.ndar
         state: the equation's number.
         count: how many.
     """
-    values = library.columns(columns)
+    values, tilt = library.columns(columns), library.nats - np.log(len(library))
     best: dict[tuple[int, ...], tuple[float, np.ndarray]] = {}
     for form in forms:
         A, b = form.project(values), form.target[state]
         most = min(MOST_TERMS, form.rows // 2)
         found = best_subsets(A, b, most, SPARE)
-        lengths = np.array([s.nats(form.rows, len(library), solver_floor(b)) for s in found])
+        lengths = np.array([s.nats(form.rows, len(library), solver_floor(b)) + tilt[list(s.columns)].sum() for s in found])
         for s, excess in zip(found, lengths - lengths.min(), strict=True):
             if s.columns not in best or excess < best[s.columns][0]:
                 best[s.columns] = float(excess), s.coefficients
@@ -166,10 +166,10 @@ def neighbours(part: Alternative, problem: OdeProblem, columns: dict[str, np.nda
         left, free = b - Q @ (Q.T @ b), A - Q @ (Q.T @ A)
         size = np.einsum("ij,ij->j", free, free)
         gain = np.where(size > NEW, (left @ free) ** 2 / np.maximum(size, NEW), 0.0)
-        k = len(rest) + 1
         for j in np.argsort(-gain)[:count]:
             misfit = problem.rows / 2 * np.log(max(left @ left - gain[j], 0.0) / problem.rows + solver_floor(b))
-            ranked.append((misfit + k * (library.nats + np.log(problem.rows) / 2), tuple(sorted((*rest, int(j))))))
+            more = tuple(sorted((*rest, int(j))))
+            ranked.append((misfit + library.nats[list(more)].sum() + len(more) / 2 * np.log(problem.rows), more))
     others = [s for _, s in sorted(set(ranked)) if s != tuple(sorted(terms))]
     chosen = list(dict.fromkeys([*fewer, *others[:count]]))
     found = []
@@ -180,5 +180,6 @@ def neighbours(part: Alternative, problem: OdeProblem, columns: dict[str, np.nda
 
 
 def alternative(library: Library, columns: Sequence[int], coefficients: Sequence[float]) -> Alternative:
-    """A sum of library terms; naming each costs the logarithm of the library's size."""
-    return Alternative(library.combined(columns, coefficients), (len(columns) + 1) * library.nats, "library", library, tuple(columns))
+    """A sum of library terms; to say that there is no further one costs as much as the likeliest term."""
+    nats = float(library.nats[list(columns)].sum() + library.nats.min())
+    return Alternative(library.combined(columns, coefficients), nats, "library", library, tuple(columns))

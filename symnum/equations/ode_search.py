@@ -161,12 +161,12 @@ class Search:
             if i in self.fixed:
                 continue
             if n == 0 or len(library) > len(self.library):
-                offered[i] = supports(library, self.forms, self.grid, i, LATER if n else OFFERED)
+                offered[i] = supports(self.expecting(library, i), self.forms, self.grid, i, LATER if n else OFFERED)
             if found and not self.judge.late:
                 size = float(np.median(self.scale))
                 offered[i] += with_skeletons(self.library, found, self.problem(i), self.grid, size, LATER)
             if n == 0 and self.states[i] in self.guess:
-                offered[i].insert(0, guessed(library, self.guess[self.states[i]]))
+                offered[i].insert(0, guessed(self.expecting(library, i), self.guess[self.states[i]]))
             if n:
                 offered[i] = promising(offered[i], [model.parts[i]], self.problem(i))
             self.pool[i] += offered[i]
@@ -186,11 +186,19 @@ class Search:
         if all(self.exact(model, i) for i in measured) or not all(self.exact(model, i) or self.white(model, i) for i in measured):
             return model
         self._project(followed(self.curves, self.judge.cut(self.judge.pieces), model.refined, self.scale))
-        offered = [supports(self.library, self.forms, self.grid, i, LATER) if i in self.searched else [] for i in range(len(self.states))]
+        offered = [
+            supports(self.expecting(self.library, i), self.forms, self.grid, i, LATER) if i in self.searched else []
+            for i in range(len(self.states))
+        ]
         for i in self.searched:
             offered[i] = promising(offered[i], [model.parts[i]], self.problem(i))
             self.pool[i] += offered[i]
         return self._stepped(self.judge.improve(model, offered, sweeps=1))
+
+    def expecting(self, library: Library, i: int) -> Library:
+        """The library of an equation: of the terms that its guess has none is a surprise."""
+        guess = self.guess.get(self.states[i])
+        return library if guess is None else library.expecting([term.body for term in terms(guess)])
 
     def _generated(self, grammars: list, complexity: int) -> Library | None:
         """The library, with smaller terms where there would be too many; None where even the smallest are."""
