@@ -102,7 +102,7 @@ def with_skeletons(
     """
     form, b = problem.weak, problem.target_projections
     A, evaluator = form.project(library.columns(columns)), CpuEvaluator(1)
-    sums, sizes = [], []
+    sums, sizes, costs = [], [], []
     for skeleton in found:
         tried = instances(skeleton, scale)
         values = evaluator.values(Batch.pack(tried, problem.names), problem.grid)
@@ -111,17 +111,19 @@ def with_skeletons(
             own = Expr.const(float(s.coefficients[-1])) * tried[good[s.columns[-1] - len(library)]]
             sums.append(library.combined(s.columns[:-1], s.coefficients[:-1]) + own if len(s.columns) > 1 else own)
             sizes.append(len(s.columns))
+            named = library.nats[list(s.columns[:-1])].sum() + library.naming(skeleton.complexity)
+            costs.append(float(named + library.nats.min()))
     if not sums:
         return []
     # joint steps overshoot along the narrow valleys of such sums: pointwise fits, which project linear constants out, come first
     batch, size = problem.points.score(Batch.pack(sums, problem.names), evaluator, full=True, iterations=POINTWISE).batch, np.array(sizes)
+    cost = np.array(costs)
     for steps, keep in FITS:
         batch, loss, _ = problem.fit_weakly(batch, evaluator, steps)
         order = np.lexsort((loss, size))
         kept = order[np.isfinite(loss[order]) & (rank_in_group(size[order]) < keep)]
-        batch, loss, size = batch.take(kept), loss[kept], size[kept]
-    which = np.log(len(library) + len(found))
-    parts = [Alternative(batch[n], float(k + 1) * which, "library") for n, k in enumerate(size)]
+        batch, loss, size, cost = batch.take(kept), loss[kept], size[kept], cost[kept]
+    parts = [Alternative(batch[n], float(c), "library") for n, c in enumerate(cost)]
     nats = weak_nats(parts, loss, problem)
     return [parts[n] for n in np.argsort(nats, kind="stable")[:count]]
 
