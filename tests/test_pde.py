@@ -160,3 +160,11 @@ def test_the_command(tmp_path):
     for extra, said in ((["--periodic", "maybe"], "auto, yes or no"), (["--time", "when"], "when")):
         bad = CliRunner().invoke(app, [str(tmp_path / "f.npz"), *extra])
         assert bad.exit_code == 2 and said in bad.output and "Traceback" not in bad.output
+
+
+def test_structure_that_no_term_explains_does_not_feed_terms():
+    u = waves(lambda k: -0.1 * k**2)
+    moving = 2e-3 * np.sin(2 * K * X - 3 * T[:, None] ** 2)  # no law of u, and no noise
+    found = discover_pde(u + moving, T, (X,), holdout=0.0, simulate_seconds=5)
+    assert found_terms(found) == {"u_xx"}
+    assert found.terms["u"][0][0] == pytest.approx(0.1, rel=0.02)

@@ -60,7 +60,21 @@ def test_values_and_sums():
     assert list(f.constants) == [0.5, -2.0, 1.0]
     assert library.combined((), ()) == Expr.const(0)
     assert len(library) == 6
-    assert library.nats == pytest.approx(np.log(6))
+    assert np.exp(-library.nats).sum() == pytest.approx(1)  # 1, x, y and three quadratic terms: probabilities
+
+
+def test_larger_terms_are_rarer_and_expected_ones_go_without_saying():
+    library = Library.generate(["terms_polynomial"], ("x", "y"), 5)
+    nats = dict(zip(map(str, library.terms), library.nats, strict=True))
+    assert nats["x"] == nats["y"] < nats["x*y"] == nats["x^2"] < nats["x^3"]
+    cubic, foreign = Expr.parse("x^3"), Expr.parse("sin(x)")
+    hopeful = library.expecting([cubic, foreign])
+    assert hopeful.nats[library.terms.index(cubic)] < library.nats.min()
+    others = [j for j, term in enumerate(library.terms) if term != cubic]
+    np.testing.assert_array_equal(hopeful.nats[others], library.nats[others])
+    larger = library.extended([foreign, cubic])
+    assert larger.terms == (*library.terms, foreign)
+    assert len(larger.nats) == len(larger)
 
 
 def test_terms_without_a_value_somewhere_are_zero():

@@ -1,20 +1,20 @@
-"""Time and peak memory of a 512 x 512 x 201 field, mapped from files.
+"""Time and peak memory of a 512 x 512 x 201 field, mapped from files; writes large.json.
 
     python experiments/pde/large.py [--points 512] [--times 201]
 """
 
 import argparse
+import json
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
+from symnum.equations.pde import discover_pde
 
-from symnum.equations.pde import discover_pde  # noqa: E402
+HERE = Path(__file__).parent
 
 
 def main() -> None:
@@ -35,10 +35,11 @@ def main() -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         start = time.perf_counter()
         found = discover_pde(np.load(Path(folder) / "u.npy", mmap_mode="r"), t, (x, x), products=False)
-        print(found)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(f"{time.perf_counter() - start:.1f} s, peak {peak:.2f} GB (before {before:.2f} GB, field {u.nbytes / 2**30:.2f} GB); "
-              f"{found.verdict.message}")
+        seconds, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        result = {"shape": u.shape, "field_gib": u.nbytes / 2**30, "seconds": seconds, "before_gib": before, "peak_gib": peak,
+                  "found": str(found), "verdict": found.verdict.message}
+        print(json.dumps(result, indent=1))
+        (HERE / "large.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

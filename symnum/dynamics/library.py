@@ -95,13 +95,10 @@ class Library:
     @cached_property
     def nats(self) -> np.ndarray:
         """(terms,) nats to say that a term is meant: the larger a term, the rarer; those that are expected go without saying."""
-        nats = self.naming(np.array(self.sizes))
+        steep = STEEP * np.array(self.sizes)
+        nats = steep + np.log(np.exp(-steep).sum())
         nats[list(self.likely)] = EXPECTED
         return nats
-
-    def naming(self, size):
-        """Nats to say that a term of a complexity is meant."""
-        return STEEP * size + np.log(np.exp(-STEEP * np.array(self.sizes)).sum())
 
     def columns(self, values: dict[str, np.ndarray]) -> np.ndarray:
         """(rows, terms) the terms' values; a term that is not finite somewhere is zero throughout."""

@@ -111,7 +111,7 @@ def with_skeletons(
             own = Expr.const(float(s.coefficients[-1])) * tried[good[s.columns[-1] - len(library)]]
             sums.append(library.combined(s.columns[:-1], s.coefficients[:-1]) + own if len(s.columns) > 1 else own)
             sizes.append(len(s.columns))
-            named = library.nats[list(s.columns[:-1])].sum() + library.naming(skeleton.complexity)
+            named = library.nats[list(s.columns[:-1])].sum() + np.log(len(library) + len(found))  # one is as likely as another
             costs.append(float(named + library.nats.min()))
     if not sums:
         return []
