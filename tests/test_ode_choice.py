@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from symnum.dynamics.system import System
 from symnum.dynamics.trajectory import Trajectories
-from symnum.equations.ode_choice import Judge, replaced, summands, without
+from symnum.equations.ode_choice import Judge, summands, without
 from symnum.equations.ode_pool import Alternative
 from symnum.equations.ode_search import Search
 from symnum.language.expr import Expr
@@ -29,7 +29,6 @@ def test_a_sum_without_a_term_and_the_term_are_the_sum(text, k, x, y, z):
     expr, at = Expr.parse(text), {"x": np.array([x]), "y": np.array([y]), "z": np.array([z])}
     k %= len(summands(expr))
     rest = without(expr, k)
-    assert len(summands(rest)) == len(summands(expr)) - 1
     missing, term = expr(at) - rest(at), summands(expr)[k](at)
     np.testing.assert_allclose(np.abs(missing), np.abs(term), atol=1e-12)  # its sign is the sum's
 
@@ -57,16 +56,15 @@ def test_terms_that_are_small_but_there_stay():
 
 
 def test_of_equally_good_systems_the_bounded_one():
-    rng = np.random.default_rng(1)
-    x = 1 / (1 + 4 * np.exp(-T)) * (1 + 0.03 * rng.normal(size=len(T)))
-    s = search(x, ["x"])
-    s.judge.settle(parts("1.0*x - 1.0*x^2"))
-    logistic = s.judge.judge(parts("1.0*x - 1.0*x^2"))
-    growing = s.judge.judge(parts("1.0*x - 2.0*x^3 + 1.0*x^4"), logistic)  # beyond x = 1.6 it explodes
-    assert s._explosions(logistic) == 0 < s._explosions(growing)
-    assert s._steady(logistic) is logistic
-    cheap = s.judge.judge(replaced(growing, 0, Alternative(growing.parts[0].expr, 0.0, "test")), logistic)
-    assert s._steady(cheap) is logistic
+    truth = System.parse({"x": "-0.55*x + 0.08*x^5"}).simulate([1.0], T)  # explodes from beyond 1.62
+    s = search(truth[:, 0] * (1 + 0.03 * np.random.default_rng(2).normal(size=len(T))), ["x"])
+    explosive = s.judge.settle((Alternative(Expr.parse("-0.55*x + 0.08*x^5"), 4.5, "test"),))
+    decay = s.judge.judge(parts("-0.5*x"), explosive)
+    n = s.judge.independent(explosive)
+    assert decay.nats(n) - 4 < explosive.nats(n) < decay.nats(n)  # the data hardly tell them apart
+    assert s._explosions(decay) == 0 < s._explosions(explosive)
+    assert s._steady(explosive) is decay
+    assert s._steady(decay) is decay
 
 
 def test_three_exact_quadratic_terms_of_three_states_settle_an_equation():
@@ -75,8 +73,8 @@ def test_three_exact_quadratic_terms_of_three_states_settle_an_equation():
     s = Search(Trajectories.of(lorenz.simulate([-3.0, -5.0, 17.0], t), t, names=list("xyz")))
     model = s.judge.settle(parts("10.0*y - 10.0*x", "28.0*x - 1.0*x*z - 1.0*y", "1.0*x*y - 2.5*z"))
     assert all(s.settled(model, i) for i in range(3))
-    cubic = s.judge.judge(parts("10.0*y - 10.0*x", "28.0*x - 1.0*x*z - 1.0*y + 0.001*x^3", "1.0*x*y - 2.5*z"), model)
-    assert s.exact(cubic, 1) and not s.settled(cubic, 1)
+    wrong = s.judge.judge(parts("10.0*y - 10.0*x", "28.0*x - 1.0*x*z - 1.0*y", "1.0*x*y"), model)
+    assert not s.settled(wrong, 2)
 
 
 def test_a_judge_remembers():

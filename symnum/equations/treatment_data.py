@@ -89,7 +89,7 @@ def _from_frame(frame, columns: Columns) -> Cohort:
     have = [str(c) for c in frame.columns]
     for role, name in roles:
         if name is not None and name not in frame.columns:
-            msg = f"the {role} must be a column of the DataFrame, got {name!r}{near(str(name), have)}"
+            msg = f"the {role} must be a column of the DataFrame ({', '.join(have)}), got {name!r}{near(str(name), have)}"
             raise TrajectoryError(msg)
     code, treatments = np.zeros(len(frame)), ("all",)
     if columns.treatment is not None:
