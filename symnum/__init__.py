@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from symnum.discovery import discover as discover
     from symnum.dynamics.system import System as System
     from symnum.dynamics.trajectory import Trajectories as Trajectories
+    from symnum.encode.public import Encoder as Encoder
     from symnum.equations.conserving import conserving as conserving
     from symnum.equations.invariants import discover_invariants as discover_invariants
     from symnum.equations.ode import discover_ode as discover_ode
@@ -50,6 +51,7 @@ _HOME = {
     "Batch": "symnum.language.batch",
     "Census": "symnum.conjecture.census.census",
     "Discovery": "symnum.discovery",
+    "Encoder": "symnum.encode.public",
     "Expr": "symnum.language.expr",
     "Grammar": "symnum.language.grammar",
     "Ledger": "symnum.numbers.ledger",

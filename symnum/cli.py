@@ -1,4 +1,4 @@
-"""The command line: `symnum fit | resume | ode | pde | invariants | treatment | grammar | identify | guess | balance | conjecture …`.
+"""The command line: `symnum fit | resume | ode | pde | invariants | treatment | grammar | identify | guess | balance | encode | conjecture …`.
 
     symnum fit data.csv --target y            progress on standard error, the front and the chosen law on standard output
 
@@ -13,6 +13,7 @@ import typer
 from symnum.commands import (
     balance,
     census,
+    encode,
     esma,
     fit,
     grammar,
@@ -53,7 +54,7 @@ def _root(version: Version = False) -> None:
     """Find formulas in data and numbers."""
 
 
-for group in (fit, ode, pde, invariants, treatment, grammar, identify, guess, balance):
+for group in (fit, ode, pde, invariants, treatment, grammar, identify, guess, balance, encode):
     group.register(app)
 for group in (pcf, census, esma, series, objects, ledger):
     group.register(conjecture_app)

@@ -1,0 +1,1 @@
+"""Neural encoders of formulas and data, and the corpus that they learn from."""
