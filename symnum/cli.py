@@ -1,4 +1,4 @@
-"""The command line: `symnum fit | resume | ode | pde | invariants | treatment | grammar | identify | guess | balance | encode | conjecture …`.
+"""The command line: `symnum fit | resume | ode | pde | invariants | treatment | grammar | identify | guess | balance | encode | …`.
 
     symnum fit data.csv --target y            progress on standard error, the front and the chosen law on standard output
 
