@@ -158,6 +158,7 @@ def refine(system: System, pieces: Sequence[Piece], scale: np.ndarray, *, starts
     theta = program.constants.copy()
     starts = np.array([p.start for p in pieces]) if starts is None else starts.copy()
     d, damping = len(scale), 1e-3
+
     def measure(theta, starts, slopes):
         return _measure(program, pieces, scale, theta, starts, tolerance, slopes)
 

@@ -102,9 +102,8 @@ def numbered(batch: Batch) -> Batch:
     """The free constants of every expression numbered 0, 1, 2 …"""
     free = batch.code == CONST
     before = np.concatenate([[0], np.cumsum(free)])
-    own = np.arange(len(free)) - np.repeat(batch.offset[:-1], batch.lengths)
     number = before[:-1] - np.repeat(before[batch.offset[:-1]], batch.lengths)
-    return replace(batch, value=np.where(free & (own >= 0), number, batch.value).astype(float))
+    return replace(batch, value=np.where(free, number, batch.value).astype(float))
 
 
 def starts(tokens: Tokens) -> list[int]:

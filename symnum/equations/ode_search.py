@@ -161,12 +161,12 @@ class Search:
             if i in self.fixed:
                 continue
             if n == 0 or len(library) > len(self.library):
-                offered[i] = supports(self.expecting(library, i), self.forms, self.grid, i, LATER if n else OFFERED)
+                offered[i] = supports(self._expecting(library, i), self.forms, self.grid, i, LATER if n else OFFERED)
             if found and not self.judge.late:
                 size = float(np.median(self.scale))
                 offered[i] += with_skeletons(self.library, found, self.problem(i), self.grid, size, LATER)
             if n == 0 and self.states[i] in self.guess:
-                offered[i].insert(0, guessed(self.expecting(library, i), self.guess[self.states[i]]))
+                offered[i].insert(0, guessed(self._expecting(library, i), self.guess[self.states[i]]))
             if n:
                 offered[i] = promising(offered[i], [model.parts[i]], self.problem(i))
             self.pool[i] += offered[i]
@@ -187,7 +187,7 @@ class Search:
             return model
         self._project(followed(self.curves, self.judge.cut(self.judge.pieces), model.refined, self.scale))
         offered = [
-            supports(self.expecting(self.library, i), self.forms, self.grid, i, LATER) if i in self.searched else []
+            supports(self._expecting(self.library, i), self.forms, self.grid, i, LATER) if i in self.searched else []
             for i in range(len(self.states))
         ]
         for i in self.searched:
@@ -195,8 +195,8 @@ class Search:
             self.pool[i] += offered[i]
         return self._stepped(self.judge.improve(model, offered, sweeps=1))
 
-    def expecting(self, library: Library, i: int) -> Library:
-        """The library of an equation: of the terms that its guess has none is a surprise."""
+    def _expecting(self, library: Library, i: int) -> Library:
+        """The library as one equation sees it: the terms of its guess are expected."""
         guess = self.guess.get(self.states[i])
         return library if guess is None else library.expecting([term.body for term in terms(guess)])
 
