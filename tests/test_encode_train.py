@@ -209,7 +209,7 @@ def test_a_device_that_is_not_there(device, message, tmp_path):
 
 
 RANKED = """
-import hashlib, os, sys, torch
+import hashlib, os, signal, sys, torch
 from symnum.encode.config import Config
 from symnum.encode.feed import feeds
 from symnum.encode.model import Vocabulary
@@ -227,12 +227,17 @@ def digest(path, meeting, rank, world):
     return hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in trainer.model.parameters())).hexdigest()
 
 if __name__ == "__main__":
-    rank = os.fork() == 0
-    print(digest(sys.argv[1], sys.argv[2], int(rank), 2), flush=True)
-    torch.distributed.destroy_process_group()
-    if not rank:
-        os.wait()
-        print(digest(sys.argv[1], sys.argv[2], 0, 1), flush=True)
+    reader, writer = os.pipe()
+    child = os.fork()
+    found = digest(sys.argv[1], sys.argv[2], int(child == 0), 2)
+    if child == 0:
+        os.write(writer, found.encode())
+        signal.pause()  # until the other has all it needs of this one
+    os.close(writer)
+    other = os.read(reader, 64).decode()  # nothing where the other died
+    os.kill(child, signal.SIGKILL)
+    os.wait()
+    print(found, other, digest(sys.argv[1], sys.argv[2], 0, 1))
 """
 
 

@@ -35,6 +35,7 @@ from symnum.language.ops import CONST, OPS
 
 ROUNDS = 5  # times that points and constants are drawn for a skeleton; from the third on, columns are positive
 TRIES = 12  # neighbours drawn for each that is wanted
+RESERVED = 20  # one skeleton in so many is kept for the gates
 INVISIBLE = -20.0  # log10 of the relative squared error of a neighbour that the rows do not tell from the law
 
 
@@ -79,6 +80,15 @@ def held_out() -> np.ndarray:
     return np.array(sorted(int(line, 16) for line in text.split()), np.uint64)
 
 
+def reserved(keys: np.ndarray) -> np.ndarray:
+    """Which skeletons (P,) bool, by their keys up to renaming, are never trained on, so that gates have new ones: one in twenty.
+
+    >>> reserved(np.array([40, 41], np.uint64)).tolist()
+    [True, False]
+    """
+    return keys % np.uint64(RESERVED) == 0
+
+
 class Corpus:
     """An endless corpus of laws and data.
 
@@ -89,6 +99,7 @@ class Corpus:
         views: datasets of every skeleton, with other constants and other points.
         edits: neighbours of every law.
         grammars: shipped grammar -> weight.
+        gates: draw the laws that training leaves out (`reserved`), and those alone.
 
     Raises:
         ValueError: a number that is too small, or weights that cannot be.
@@ -100,14 +111,15 @@ class Corpus:
     """
 
     def __init__(
-        self, seed: int, *, variables: int = 5, rows: int = 128, views: int = 2, edits: int = 2, grammars: Mapping[str, float] = GRAMMARS
+        self, seed: int, *, variables: int = 5, rows: int = 128, views: int = 2, edits: int = 2, grammars: Mapping[str, float] = GRAMMARS,
+        gates: bool = False,
     ):
         for name, given, least in (("seed", seed, 0), ("variables", variables, 1), ("rows", rows, LEAST_ROWS), ("views", views, 1),
                                    ("edits", edits, 0)):
             if given < least:
                 msg = f"{name} must be at least {least}, got {given}"
                 raise ValueError(msg)
-        self.seed, self.variables, self.rows, self.views, self.edits = seed, variables, rows, views, edits
+        self.seed, self.variables, self.rows, self.views, self.edits, self.gates = seed, variables, rows, views, edits, gates
         self.names = tuple(f"x{i}" for i in range(variables))
         self.source = Source(self.names, grammars)
 
@@ -133,10 +145,11 @@ class Corpus:
 
     def _skeletons(self, rng: np.random.Generator, count: int) -> tuple[Batch, np.ndarray, np.ndarray]:
         """At most `count` skeletons that are allowed, their keys, and the columns that they depend on."""
-        batch = self.source.draw(rng, count)
+        batch = self.source.draw(rng, RESERVED * count if self.gates else count)
         keys = skeleton_keys(batch)
         keep = sound(batch, keys)
-        keep[keep] = ~np.isin(renamed_keys(batch.take(keep)), held_out())
+        renamed = renamed_keys(batch.take(keep))
+        keep[keep] = ~np.isin(renamed, held_out()) & (reserved(renamed) == self.gates)
         batch, keys = batch.take(keep), keys[keep]
         relevant = depends(batch, keys)
         some = relevant.any(axis=1)
@@ -156,7 +169,9 @@ class Corpus:
             drawn = [collapsed(neighbour(tokens[i], len(self.names), rng)) for i in owner]
             drawn_batch = batch_of(drawn, self.names)
             edit_keys = skeleton_keys(drawn_batch)
-            other = (edit_keys != keys[owner]) & (edit_keys != UNDEFINED) & ~np.isin(renamed_keys(drawn_batch), held_out())
+            renamed = renamed_keys(drawn_batch)
+            allowed = ~np.isin(renamed, held_out()) & (self.gates | ~reserved(renamed))
+            other = (edit_keys != keys[owner]) & (edit_keys != UNDEFINED) & allowed
             for i, edit, key, good in zip(owner, drawn, edit_keys.tolist(), other.tolist(), strict=True):
                 if good:
                     found[i].setdefault(key, edit)
