@@ -39,6 +39,7 @@ from symnum.problem.uncertainty import Fitted, Interval
 from symnum.search.base import Context, Search
 from symnum.search.checkpoint import from_arrays, to_arrays
 from symnum.search.front import SELECTIONS, Candidate, Front
+from symnum.search.guide import guide_of
 from symnum.search.portfolio import default_portfolio
 from symnum.search.run import Budget, Progress, Run, Status
 from symnum.search.snap import refitted, snapped
@@ -195,6 +196,7 @@ def discover(
     max_evaluations: int | None = None,
     max_complexity: int = 30,
     search: Sequence[Search] | None = None,
+    encoder: Any = "auto",
     selection: str = "best",
     guesses: Sequence[Expr | str] = (),
     executor: Executor | None = None,
@@ -216,6 +218,8 @@ def discover(
 
     Args (seldom):
         search: the portfolio; None takes `default_portfolio`.
+        encoder: what tells regression where to look (`symnum.search.guide`): "auto", the one that ships; the file or folder of
+            another (`symnum encode train`), or an `Encoder`; None for none, and then nothing of torch is imported.
         selection: how the formula is chosen (`Front.choose`).
         guesses: formulas to start from; their constants are fitted.
         executor: any `concurrent.futures` executor of threads; None makes one.
@@ -224,8 +228,8 @@ def discover(
         seed: None draws one; it is in the result.
 
     Raises:
-        ValueError: a limit or a choice out of range, a grammar that does not fit the columns, a run folder that belongs
-            to other data or another configuration; always before the search starts.
+        ValueError: a limit or a choice out of range, a grammar that does not fit the columns, an encoder that is missing or
+            damaged, a run folder that belongs to other data or another configuration; always before the search starts.
     """
     check_limits(time_limit, max_evaluations, max_complexity, selection, threads)
     rules, guesses = check_language(problem, grammar, max_complexity, guesses)
@@ -245,11 +249,14 @@ def discover(
         "selection": selection,
         "seed": seed,
     } | getattr(problem, "config", {})
+    guide = guide_of(encoder, problem)
+    if guide is not None:
+        config["encoder"] = guide.digest
     threads = threads or cores()
     budget = Budget(time_limit, max_evaluations)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="symnum")
     with _signals() as stop, threadpool_limits(1, user_api="blas"), pool as own:  # the searches are the threads, not their algebra
-        context = Context.of(problem, rules, CpuEvaluator(1), max_complexity)
+        context = Context.of(problem, rules, CpuEvaluator(1), max_complexity, guide)
         searches = tuple(search) if search is not None else default_portfolio(context)
         config["searches"] = [f"{s.name}:{','.join(s.views(context))}" for s in searches]
         folder = None if run_dir is None else RunFolder.create(run_dir, config, problem.fingerprint, resume)

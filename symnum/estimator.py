@@ -51,6 +51,8 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         resume: go on with the run in run_dir; same data and arguments, limits may differ.
         warm_start: a further `fit` starts from the formulas found before.
         holdout: share of rows held out for the verdict; None takes 20 % from 50 rows on.
+        encoder: what tells the search where to look: "auto", the one that ships; the file or folder of another (`symnum encode
+            train`), or an `Encoder`; None for none.
         constants: whether, with units, fitted constants may carry one: `dimensionless`, `free`, or `auto`: only where pure
             numbers do not suffice.
 
@@ -97,6 +99,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         known=(),
         constraints=(),
         select_features="auto",
+        encoder="auto",
     ):
         self.grammar = grammar
         self.time_limit = time_limit
@@ -118,6 +121,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         self.known = known
         self.constraints = constraints
         self.select_features = select_features
+        self.encoder = encoder
 
     def fit(
         self, X, y, sample_weight=None, units: Mapping[str, str] | Sequence[str] | None = None, guesses: Sequence[str | Expr] = (),
@@ -247,6 +251,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
             seed=seed,
             run_dir=folder,
             resume=self.resume,
+            encoder=self.encoder,
         )
 
     def _formulas(self, before: list[Discovery], k: int, problem: RegressionProblem, grammar: Grammar | Template) -> list[Expr]:

@@ -77,6 +77,8 @@ def fit(
     guess: Annotated[list[str] | None, typer.Option(help="A formula to start from, its constants are fitted; may be repeated.")] = None,
     select_features: Annotated[str, typer.Option(
         metavar="auto|all|N", help="How many columns to use; auto: those that tell something, where there are many.")] = "auto",
+    encoder: Annotated[str, typer.Option(
+        metavar="auto|none|PATH", help="What tells the search where to look; auto: the encoder that ships.")] = "auto",
     time: FitTime = None,
     max_evaluations: Evaluations = None,
     max_complexity: Annotated[int, typer.Option(min=1, help="Formulas get no larger.")] = 30,
@@ -111,7 +113,8 @@ def fit(
         "max_complexity": max_complexity, "loss": loss, "selection": selection, "seed": seed, "threads": threads,
         "units": units if units in (None, "none") else str(Path(units).absolute()), "constants": constants,
         "sigma": sigma, "operators": operators, "template": template, "known": known or [], "constraints": constraint or [],
-        "select_features": select_features, "guesses": guess or [], "holdout": holdout, "intervals": intervals, "level": level,
+        "select_features": select_features, "encoder": encoder if encoder in ("auto", "none") else str(Path(encoder).absolute()),
+        "guesses": guess or [], "holdout": holdout, "intervals": intervals, "level": level,
     }
     _run(options, out, resume, as_json, quiet)
 
@@ -173,10 +176,11 @@ def _run(options: dict[str, Any], out: Path | None, resume: bool, as_json: bool,
             problem = problem.screened(keep, given)
         table = problem.table
         grammar = language(problem.names, options["grammar"], options.get("operators"), known, form, labels)
+        encoder = options.get("encoder", "none")  # runs of earlier versions had none
         discovery = discover(
             problem, grammar, time_limit=limit, max_evaluations=options["max_evaluations"], max_complexity=options["max_complexity"],
             seed=options["seed"], threads=options["threads"], callbacks=(*callbacks, begun), run_dir=out, resume=resume,
-            selection=options["selection"], guesses=guesses,
+            selection=options["selection"], guesses=guesses, encoder=None if encoder == "none" else encoder,
         )
     if as_json:
         import json

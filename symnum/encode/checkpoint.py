@@ -3,26 +3,23 @@
     encoder.safetensors    averaged weights: what is used
     train.safetensors      weights, averages, the optimiser's moments: what training goes on from
 
-The header holds settings, names and the step as JSON, and a SHA-256 digest of all tensors. Nothing is pickled.
+See `symnum.encode.files` for what they hold.
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from symnum.encode.config import Config
+from symnum.encode.files import ENCODER, FORMAT, TRAIN, checked, digest
 from symnum.encode.model import JointModel, Vocabulary
 
-FORMAT = "1"
-ENCODER, TRAIN = "encoder.safetensors", "train.safetensors"
+__all__ = ["ENCODER", "TRAIN", "Checkpoint", "read", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     tensors = {name: t.detach().cpu().contiguous() for name, t in checkpoint.tensors.items()}
     about = {"step": checkpoint.step, "config": checkpoint.config.to_dict(), "vocabulary": asdict(checkpoint.vocabulary)}
     text = json.dumps(about, sort_keys=True)
-    content = save(tensors, {"format": FORMAT, "about": text, "digest": _digest(tensors, text)})
+    content = save(tensors, {"format": FORMAT, "about": text, "digest": digest({name: t.numpy() for name, t in tensors.items()}, text)})
     beside = path.with_name(f"{path.name}.new")
     with beside.open("wb") as file:
         file.write(content)
@@ -68,36 +65,12 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read(path: Path) -> Checkpoint:
-    """Read and check a file.
+    """Read and check a file (`symnum.encode.files`).
 
     Raises:
         ValueError: no such file, another format, or a damaged file; the message says what to do.
     """
-    remedy = "train one with `symnum encode train cpu --out DIR`, or fetch the file again"
-    if not path.is_file():
-        msg = f"an encoder's checkpoint was required, there is no file {path}; {remedy}"
-        raise ValueError(msg)
-    try:
-        with safe_open(path, "pt") as file:
-            head = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError) as error:
-        msg = f"{path} is damaged or no safetensors file ({error}); {remedy}"
-        raise ValueError(msg) from None
-    if head.get("format") != FORMAT:
-        msg = f"{path} must be an encoder of format {FORMAT}, got {head.get('format')}; {remedy}"
-        raise ValueError(msg)
-    if head.get("digest") != _digest(tensors, head.get("about", "")):
-        msg = f"{path} is damaged: its digest is not that of its content; {remedy}"
-        raise ValueError(msg)
-    about = json.loads(head["about"])
+    tensors, about, _ = checked(path)
     vocabulary = Vocabulary(**{name: tuple(names) for name, names in about["vocabulary"].items()})
-    return Checkpoint(tensors, about["step"], Config.from_dict(about["config"]), vocabulary)
-
-
-def _digest(tensors: Mapping[str, Tensor], about: str) -> str:
-    found = hashlib.sha256(about.encode())
-    for name in sorted(tensors):
-        found.update(name.encode())
-        found.update(tensors[name].view(-1).view(torch.uint8).numpy())
-    return found.hexdigest()
+    weights = {name: torch.from_numpy(t) for name, t in tensors.items()}
+    return Checkpoint(weights, about["step"], Config.from_dict(about["config"]), vocabulary)

@@ -1,17 +1,25 @@
 """`Encoder`: a trained encoder in use. Numbers in, numbers out; torch stays inside."""
 
+import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from symnum.encode.checkpoint import ENCODER, Checkpoint, read
+from symnum.encode.checkpoint import Checkpoint, read
+from symnum.encode.files import INDEX, encoder_file
 from symnum.encode.graph import Graph
 from symnum.encode.symbolic import SubtreeCache
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
+
+if TYPE_CHECKING:
+    from symnum.encode.index import SkeletonIndex
 
 FEWEST, MOST = 16, 256  # rows that a look takes: fewer were not trained on, of more a sample is read
 
@@ -42,6 +50,7 @@ class Encoder:
 
         encoder = Encoder.load("runs/cpu")
         encoder.rank(["x0*x1", "sin(x0) + x1"], X, y)      # one number for each law, larger is better
+        encoder.nearest(X, y, k=10)                        # the skeletons that fit best, of 32,768
 
     Embeddings of sub-expressions are kept, so that a law that shares most of itself with laws seen before costs little.
 
@@ -54,19 +63,28 @@ class Encoder:
         self.config, self.vocabulary, self.step = checkpoint.config, checkpoint.vocabulary, checkpoint.step
         self._slots = np.arange(self.config.model.slots)
         self._cache = SubtreeCache(self.config.model.symbol_width)
+        self._cache_lock = threading.Lock()
+        self._folder: Path | None = None
+        self._index: SkeletonIndex | None = None
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "Encoder":
-        """The encoder of a file or of a run folder.
+        """The encoder of a file or of a run folder; by default the one that ships. Of one file there is one encoder in a process.
 
         Raises:
-            ValueError: no path, no such file, or a damaged one; the message says what to do.
+            ValueError: no such file, or a damaged one; the message says what to do.
         """
-        if path is None:
-            msg = "an encoder's folder was required, as symnum ships none: train one with `symnum encode train cpu --out DIR`"
-            raise ValueError(msg)
-        path = Path(path)
-        return cls(read(path / ENCODER if path.is_dir() else path))
+        file = encoder_file(path)
+        return _loaded(cls, file, *(f.stat().st_mtime_ns if f.is_file() else 0 for f in (file, file.with_name(INDEX))))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights, the sizes and the operators."""
+        found = hashlib.sha256(repr((self.vocabulary.symbols, self.config.to_dict()["model"])).encode())
+        for name, tensor in sorted(self.model.state_dict().items()):
+            found.update(name.encode())
+            found.update(tensor.numpy().tobytes())
+        return found.hexdigest()
 
     @property
     def columns(self) -> int:
@@ -89,13 +107,20 @@ class Encoder:
         """
         return self._vectors(expressions, names, generic)[0]
 
-    def embed_data(self, X, y) -> np.ndarray:
+    def embed_data(self, X, y, orders=None) -> np.ndarray:
         """The unit vector (k,) float32 of a dataset: X (N, V), y (N,).
 
+        Args:
+            X, y: the dataset.
+            orders: (A, V) permutations of the columns: the i-th of an order is seen as the i-th column of laws. Then one vector
+                for each order, (A, k), all in one pass.
+
         Raises:
-            ValueError: shapes that do not belong together, values that are not finite, too few rows or too many columns.
+            ValueError: shapes that do not belong together, values that are not finite, too few rows or too many columns, or
+                orders that are no permutations.
         """
-        return self._look(X, y)[0][0].numpy()
+        joint = self._look(X, y, orders)[0].numpy()
+        return joint[0] if orders is None else joint
 
     def look(self, X, y) -> Look:
         """All that one pass over a dataset says; see `embed_data` for what it takes."""
@@ -120,6 +145,31 @@ class Encoder:
         data = self.embed_data(X, y)
         return self._vectors(expressions, names, generic, width)[0] @ data
 
+    def nearest(self, X, y, k: int = 10, names: Sequence[str] | None = None) -> list[tuple[Expr, float]]:
+        """The k skeletons of the index that fit the data best, as the encoder sees it: (law, cosine), the nearest first.
+
+        Free constants are 1 and want fitting. Laws have at most three columns, of at most four that the encoder finds relevant.
+
+        Raises:
+            ValueError: as `embed_data`, or an index beside the checkpoint that is of another encoder.
+        """
+        laws, cosine = self.index.nearest(self, X, y, k, names)
+        return list(zip(laws.unpack(), cosine.tolist(), strict=True))
+
+    @property
+    def index(self) -> "SkeletonIndex":
+        """The index of skeletons: the file index.npz beside the checkpoint, else made anew (some seconds) and kept in memory.
+
+        Raises:
+            ValueError: the file beside the checkpoint is damaged, or of another encoder.
+        """
+        if self._index is None:
+            from symnum.encode.index import SkeletonIndex
+
+            beside = self._folder / INDEX if self._folder is not None else None
+            self._index = SkeletonIndex.load(beside, self) if beside is not None and beside.is_file() else SkeletonIndex.build(self)
+        return self._index
+
     def properties(self, of, y=None, names: Sequence[str] | None = None) -> dict[str, float]:
         """Predicted properties by name: of a dataset `properties(X, y)`, or of a law `properties("sin(x0)")`.
 
@@ -143,11 +193,11 @@ class Encoder:
         if len(expressions) == 0:
             return np.empty((0, self.config.model.joint), np.float32), torch.empty(0, self.config.model.symbol_width)
         graph = Graph.of(expressions, self._slots[:width], self.columns, self.vocabulary.symbols, generic)
-        with torch.inference_mode():
+        with torch.inference_mode(), self._cache_lock:
             joint, vectors = self.model.embed_laws(graph, self._cache)
         return joint.numpy(), vectors
 
-    def _look(self, X, y) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _look(self, X, y, orders=None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         X, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
         if X.ndim != 2 or y.shape != X.shape[:1]:
             msg = f"X (rows, columns) and y (rows,) were required, got {X.shape} and {y.shape}"
@@ -165,7 +215,22 @@ class Encoder:
         if len(X) > MOST:  # at random, as a grid's every k-th row may be one line of it; the same rows every time
             kept = np.sort(np.random.default_rng(0).permutation(len(X))[:MOST])
             X, y = X[kept], y[kept]
+        V = X.shape[1]
+        orders = np.arange(V)[None] if orders is None else np.asarray(orders)
+        if orders.ndim != 2 or orders.shape[1] != V or (np.sort(orders, axis=1) != np.arange(V)).any():
+            msg = f"orders (A, {V}), each a permutation of the columns 0 … {V - 1}, were required, got {orders.tolist()}"
+            raise ValueError(msg)
+        A, slots = len(orders), torch.arange(V)
         with torch.inference_mode():
-            x, t = torch.from_numpy(np.ascontiguousarray(X)), torch.from_numpy(np.ascontiguousarray(y))
-            columns, rows = torch.ones(1, X.shape[1], dtype=torch.bool), torch.ones(1, len(X), dtype=torch.bool)
-            return self.model.embed_data(x[None], t[None], columns, rows, torch.arange(X.shape[1]))
+            x = torch.from_numpy(np.ascontiguousarray(X[:, orders].transpose(1, 0, 2)))  # (A, N, V)
+            t = torch.from_numpy(np.ascontiguousarray(y)).expand(A, -1)
+            columns, rows = torch.ones(A, V, dtype=torch.bool), torch.ones(A, len(X), dtype=torch.bool)
+            return self.model.embed_data(x, t, columns, rows, slots)
+
+
+@lru_cache(maxsize=4)
+def _loaded(cls: type[Encoder], file: Path, *changed: int) -> Encoder:
+    """The encoder of a file, and of an index beside it, as they were when last changed."""
+    encoder = cls(read(file))
+    encoder._folder = file.parent
+    return encoder

@@ -124,13 +124,25 @@ class Rules:
         return used[(used >= FIRST_OP) & (used != SLOT) & (arities()[used] > 0)].astype(np.uint8)
 
 
-def compile_rules(grammar: Grammar, names) -> Rules:
+def compile_rules(grammar: Grammar, names, shares: np.ndarray | None = None) -> Rules:
     """Compile a grammar over the columns `names`.
+
+    Args:
+        grammar: what is compiled.
+        names: the columns.
+        shares: (columns,) how often each stands where the grammar says VAR; 0 leaves a column out. Alike where None.
 
     Raises:
         ValueError: the grammar names a variable that is not a column.
+
+    >>> rules = compile_rules(Grammar.parse("expr : expr + expr | VAR"), ["x", "y"], np.array([0.0, 1.0]))
+    >>> from symnum.language.expr import Expr
+    >>> rules.complexity(Batch.pack([Expr.parse("x + y"), Expr.parse("y + y")], ["x", "y"])).tolist()
+    [-1, 3]
     """
     column = {name: i for i, name in enumerate(names)}
+    shares = np.ones(len(column)) if shares is None else shares
+    share = {name: float(s) for name, s in zip(names, shares, strict=True)}
     missing = [v for v in grammar.variables if v not in column]
     if missing:
         msg = f"grammar {grammar.name!r} uses {', '.join(missing)}; the columns are {', '.join(names)} (constant ones are left out)"
@@ -145,8 +157,8 @@ def compile_rules(grammar: Grammar, names) -> Rules:
         """The nonterminal of a VAR or INT inside a longer template."""
         if symbol not in anonymous:
             anonymous[symbol] = len(number) + len(anonymous)
-            for leaf in _leaves(symbol, names):
-                pending.append((anonymous[symbol], (leaf,), 1.0, 1))
+            for leaf, s in _leaves(symbol, share):
+                pending.append((anonymous[symbol], (leaf,), s, 1))
         return anonymous[symbol]
 
     units: list[tuple[int, int, float]] = []
@@ -155,8 +167,9 @@ def compile_rules(grammar: Grammar, names) -> Rules:
             units.append((number[p.lhs], number[p.template[0].name], p.weight))
             continue
         if len(p.template) == 1 and _is_family(p.template[0]):
-            leaves = _leaves(p.template[0], names)
-            pending += [(number[p.lhs], (leaf,), p.weight / len(leaves), p.cost) for leaf in leaves]
+            leaves = _leaves(p.template[0], share)
+            total = sum(s for _, s in leaves)
+            pending += [(number[p.lhs], (leaf,), p.weight * s / total, p.cost) for leaf, s in leaves]
             continue
         families = sum(_is_family(s) for s in p.template)
         template = tuple(("slot", slot_of(s)) if _is_family(s) else ("slot", number[s.name]) if _is_slot(s) else s for s in p.template)
@@ -172,8 +185,11 @@ def _is_slot(symbol) -> bool:
     return isinstance(symbol, Slot) and symbol.name != "CONST"
 
 
-def _leaves(symbol, names) -> tuple:
-    return symbol.values if isinstance(symbol, Integer) else tuple(names)
+def _leaves(symbol, share: dict[str, float]) -> list[tuple]:
+    """What a family stands for, and how often each."""
+    if isinstance(symbol, Integer):
+        return [(value, 1.0) for value in symbol.values]
+    return [(name, s) for name, s in share.items() if s > 0]
 
 
 def _arrays(pending, units, n_slots, names, column) -> Rules:

@@ -35,7 +35,7 @@ class Context:
 
     `scaled`: whether c*f + d is in the grammar whenever f is; `views`: the operators g for which g(f) is, and through
     whose inverse the target can be seen; `typing`: the dimensions to respect, or None; `deadline`: when the run ends
-    (monotonic seconds), for work that should not be begun or should be cut short.
+    (monotonic seconds), for work that should not be begun or should be cut short; `guide`: an encoder's advice, or None.
     """
 
     problem: Problem
@@ -46,16 +46,17 @@ class Context:
     views: tuple[str, ...] = ()
     typing: Typing | None = None
     deadline: float | None = None
+    guide: Any = None
 
     @classmethod
-    def of(cls, problem: Problem, rules: Rules, evaluator: CpuEvaluator, max_complexity: int) -> "Context":
+    def of(cls, problem: Problem, rules: Rules, evaluator: CpuEvaluator, max_complexity: int, guide: Any = None) -> "Context":
         """Finds out by trial which forms the grammar allows."""
         trial = rules.sample(32, 8, np.random.default_rng(0))
         views = [v for v in problem.views(map(by_code, rules.operator_codes)) if (rules.complexity(applied(OPS[v], trial)) > 0).any()]
         scaled = bool((rules.complexity(affine(trial, True, True)) > 0).all())
         typing = getattr(problem, "typing", None)
         views = [v for v in views if typing is None or typing.through(v) is not None]
-        return cls(problem, rules, evaluator, max_complexity, scaled, tuple(views), typing)
+        return cls(problem, rules, evaluator, max_complexity, scaled, tuple(views), typing, guide=guide)
 
     @property
     def task(self) -> tuple:

@@ -4,6 +4,7 @@
 """
 
 import json
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,22 @@ from symnum.language.rules import SLOT
 from symnum.problem.reduction import Reduction
 from symnum.problem.structure import Partition
 from symnum.search.base import Context
+from symnum.search.best_first import Tree
 from symnum.search.enumerate import Cursor
 from symnum.search.evolve import Island
 from symnum.search.front import Candidate, Front
 from symnum.search.invert import Tasks
+from symnum.search.latent import Pack
+from symnum.search.prune import Pruning
 from symnum.search.reduce import Part, Parts
+from symnum.search.retrieve import Atoms
 from symnum.search.run import Progress
+from symnum.search.symnet import Networks
 
 Arrays = dict[str, np.ndarray]
 BATCH = ("code", "arg", "value", "offset")
 NEVER = (-1.0, -1.0)
+STATES = {state.__name__: state for state in (Cursor, Tasks, Atoms, Island, Pruning, Networks, Tree, Pack)}
 
 
 def to_arrays(progress: Progress, context: Context) -> Arrays:
@@ -69,35 +76,37 @@ def from_arrays(arrays: Arrays, context: Context, n_searches: int) -> Progress:
 
 # one state --------------------------------------------------------------------------------------------------------------
 def _state_arrays(state: Any) -> Arrays:
-    if isinstance(state, Cursor):
-        return {"cursor": np.array([state.chunks, state.level, state.exhausted, state.finished], np.int64)}
-    if isinstance(state, Tasks):
-        return {"tasks": np.array([state.done, state.finished], np.int64)}
+    """A state by its fields: numbers, arrays, batches of expressions, states within; None is left out."""
     if isinstance(state, Parts):
         out = {"parts": np.array([len(state.parts), state.turn, state.expanded, state.evaluations, state.node_rows], np.int64)}
         for k, part in enumerate(state.parts):
             out |= _under(str(k), _part_arrays(part))
         return out
-    out = {"island": np.array([state.generation, state.record_at, state.hits], np.int64), "record": np.array(state.record)}
-    out |= {f: getattr(state, f) for f in ("loss", "complexity", "age", "seen")}
-    return out | _under("members", _batch_arrays(state.members)) | _under("blocks", _batch_arrays(state.blocks))
+    out = {"kind": np.array(type(state).__name__)}
+    for f in fields(state):
+        value = getattr(state, f.name)
+        if isinstance(value, Batch):
+            out |= _under(f.name, _batch_arrays(value))
+        elif is_dataclass(value):
+            out |= _under(f.name, _state_arrays(value))
+        elif value is not None:
+            out[f.name] = np.asarray(value)
+    return out
 
 
 def _state(arrays: Arrays, names: tuple[str, ...], recode: np.ndarray) -> Any:
-    if "cursor" in arrays:
-        chunks, level, exhausted, finished = arrays["cursor"].tolist()
-        return Cursor(chunks, level, exhausted, bool(finished))
-    if "tasks" in arrays:
-        done, finished = arrays["tasks"].tolist()
-        return Tasks(done, bool(finished))
     if "parts" in arrays:
         count, turn, expanded, evaluations, node_rows = arrays["parts"].tolist()
         parts = tuple(_part(_below(arrays, str(k)), recode) for k in range(count))
         return Parts(parts, turn, bool(expanded), evaluations, node_rows)
-    generation, record_at, hits = arrays["island"].tolist()
-    members, blocks = (_batch(_below(arrays, where), names, recode) for where in ("members", "blocks"))
-    loss, complexity, age, seen = (arrays[f] for f in ("loss", "complexity", "age", "seen"))
-    return Island(members, loss, complexity, age, seen, generation, float(arrays["record"]), record_at, hits, blocks=blocks)
+    make, values = STATES[str(arrays["kind"])], {}
+    for f in fields(make):
+        inner = _below(arrays, f.name)
+        if inner:
+            values[f.name] = _state(inner, names, recode) if "kind" in inner else _batch(inner, names, recode)
+        elif f.name in arrays:
+            values[f.name] = arrays[f.name] if arrays[f.name].ndim else arrays[f.name].item()
+    return make(**values)
 
 
 def _part_arrays(part: Part) -> Arrays:
@@ -136,13 +145,11 @@ def _front(arrays: Arrays, floor: float, resolution: float) -> Front:
     return Front(floor=floor, resolution=resolution).merged(Candidate(Expr.parse(text), int(c), loss) for text, (c, loss) in measures)
 
 
-def _batch_arrays(batch: Batch | None) -> Arrays:
-    return {} if batch is None else {f: getattr(batch, f) for f in BATCH}
+def _batch_arrays(batch: Batch) -> Arrays:
+    return {f: getattr(batch, f) for f in BATCH}
 
 
-def _batch(arrays: Arrays, names: tuple[str, ...], recode: np.ndarray) -> Batch | None:
-    if not arrays:
-        return None
+def _batch(arrays: Arrays, names: tuple[str, ...], recode: np.ndarray) -> Batch:
     code, arg, value, offset = (arrays[f] for f in BATCH)
     return Batch(recode[code], arg, value, offset, names)
 

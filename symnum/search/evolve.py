@@ -7,7 +7,7 @@ leave; a stagnating island starts afresh, with the building blocks that it was g
 Skeletons measured before are skipped through a forgetful cache.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from symnum.language.batch_kernels import mix
 from symnum.language.ops import OPS, VAR
 from symnum.language.typed import EXACT
 from symnum.search.base import Context, operand, rank_in_group
+from symnum.search.guide import PATIENCE, Prior
 from symnum.search.parts import NUMBERS, combined, random_parts
+from symnum.search.prune import Pruning
 from symnum.search.vary import breed, peel
 
 FOUNDERS = 50  # members below which an island is filled with random shapes instead of children
@@ -37,6 +39,7 @@ class Island:
         hits: children skipped by the cache.
         guests: migrants waiting to be measured; never kept beyond an epoch.
         blocks: expressions given by other searches, whose parts are spliced into children; restarts keep them.
+        pruning: what is known of the worth of not fitting all children.
     """
 
     members: Batch
@@ -50,6 +53,7 @@ class Island:
     hits: int = 0
     guests: Batch | None = None
     blocks: Batch | None = None
+    pruning: Pruning = field(default_factory=Pruning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Evolution:
         patience: generations without a better loss after which the island starts afresh.
         cache: slots of the skeleton cache.
         alike: members of one complexity that may share their operators and variables.
+        guided: draw operators, columns and random parts as an encoder's look at the data says (`symnum.search.guide`).
+        prunes: fit only those children with constants that look like the data (`symnum.search.prune`).
     """
 
     name: str = "evolution"
@@ -74,6 +80,8 @@ class Evolution:
     patience: int = 60
     cache: int = 1 << 16
     alike: int = 2
+    guided: bool = False
+    prunes: bool = False
 
     def views(self, context: Context) -> tuple[str, ...]:
         return (self.view,)
@@ -86,7 +94,7 @@ class Evolution:
     def ask(self, context: Context, state: Island, n: int, rng: np.random.Generator) -> tuple[Island, Batch]:
         wanted = self._wanted(context)
         if len(state.members) < (FOUNDERS if wanted is None else 1):
-            return self._with_guests(state, self._admissible(context, self._founders(context, n, rng)))
+            return self._with_guests(state, self._admissible(context, self._founders(context, state, n, rng)))
         children = self._admissible(context, self._children(context, state, n, rng))
         hashes = children.skeleton_hash()
         slot = hashes % np.uint64(self.cache)
@@ -97,7 +105,15 @@ class Evolution:
         new = once & ~known
         seen = state.seen.copy()
         seen[slot] = hashes
-        return self._with_guests(replace(state, seen=seen, hits=state.hits + int(len(children) - new.sum())), children.take(new))
+        state = replace(state, seen=seen, hits=state.hits + int(len(children) - new.sum()))
+        children = children.take(new)
+        if self.prunes and state.generation >= PATIENCE and state.pruning.on:
+            cosine = np.full(len(children), np.nan)
+            costly = children.n_constants > 0
+            cosine[costly] = context.guide.cosines(context, children.take(costly), self.view)
+            pruning, chosen = state.pruning.choose(children, cosine, rng)
+            state, children = replace(state, pruning=pruning), children.take(chosen)
+        return self._with_guests(state, children)
 
     def _with_guests(self, state: Island, batch: Batch) -> tuple[Island, Batch]:
         if state.guests is None:
@@ -112,6 +128,9 @@ class Evolution:
         complexity = np.concatenate([state.complexity, context.rules.complexity(batch)])
         age = np.concatenate([state.age + 1, np.zeros(len(batch), np.int64)])
         kept = self._survivors(members, losses, complexity, age)
+        if self.prunes and state.pruning.on and len(state.pruning.asked):
+            good = np.isin(np.arange(len(batch)), kept - len(state.members))
+            state = replace(state, pruning=state.pruning.told(batch, good, context.problem.search.n))
         record = float(losses.min(initial=np.inf))
         better = record < (1 - PROGRESS) * state.record
         state = replace(
@@ -126,7 +145,8 @@ class Evolution:
         )
         if state.generation - state.record_at > self.patience:
             fresh = self.start(context, rng)
-            return replace(fresh, generation=state.generation, record_at=state.generation, hits=state.hits, blocks=state.blocks)
+            kept = {name: getattr(state, name) for name in ("generation", "hits", "blocks", "pruning")}
+            return replace(fresh, record_at=state.generation, **kept)
         return state
 
     def welcome(self, context: Context, state: Island, migrants: Batch, blocks: Batch | None = None) -> Island:
@@ -154,15 +174,20 @@ class Evolution:
             return None
         return context.typing.through(self.view)
 
-    def _founders(self, context: Context, n: int, rng: np.random.Generator) -> Batch:
+    def _founders(self, context: Context, state: Island, n: int, rng: np.random.Generator) -> Batch:
         """Random expressions; where a dimension is wanted, those that have it and combinations that do."""
         wanted = self._wanted(context)
         if wanted is None:
-            return context.rules.sample(n, min(12, context.max_complexity), rng)
+            prior = self._prior(context, state)
+            return (prior.rules if prior else context.rules).sample(n, min(12, context.max_complexity), rng)
         parts = random_parts(context.rules, context.typing, 2 * n, rng)
         batch = Batch.concatenate([parts, combined(parts, context.typing, wanted, rng)])
         batch = batch.take(context.admissible_shapes(batch, (self.view,)) > 0).dedup()
         return batch.take(rng.permutation(len(batch))[:n])
+
+    def _prior(self, context: Context, state: Island) -> Prior | None:
+        """What random parts are drawn from, where the island is guided; its first turns cost no look at the data."""
+        return context.guide.prior(context) if self.guided and state.generation >= PATIENCE else None
 
     def _children(self, context: Context, state: Island, n: int, rng: np.random.Generator) -> Batch:
         """Variations of the members; under units random parts are donors as well, and a few founders join."""
@@ -174,12 +199,14 @@ class Evolution:
             second = np.where(rng.random(n) < BORROWED, borrowed, second)
             members = Batch.concatenate([members, state.blocks])
         if typing is None:
-            return breed(members, first, second, context.rules, context.max_complexity, seed)
+            prior = self._prior(context, state)
+            rules, drawn = (prior.rules, (prior.leaves, prior.operators)) if prior else (context.rules, None)
+            return breed(members, first, second, rules, context.max_complexity, seed, drawn=drawn)
         kind, dim = typing.tokens(state.members)
         needed = rng.choice(dim[kind == EXACT], DIMENSIONS) if (kind == EXACT).any() else NUMBERS
         parts = random_parts(context.rules, typing, PARTS, rng, np.unique([0.0, *needed]))
         children = breed(members, first, second, context.rules, context.max_complexity, seed, typing, wanted, parts)
-        return children if wanted is None else Batch.concatenate([children, self._founders(context, n // 10, rng)])
+        return children if wanted is None else Batch.concatenate([children, self._founders(context, state, n // 10, rng)])
 
     def _parents(self, state: Island, n: int, rng: np.random.Generator) -> np.ndarray:
         """Winners of tournaments by loss among members up to a random size: small and large formulas breed alike."""

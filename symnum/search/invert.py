@@ -28,6 +28,7 @@ from symnum.problem.regression import RegressionProblem
 from symnum.search import lookup
 from symnum.search.assemble import combination, regrouped, spelled
 from symnum.search.base import Context
+from symnum.search.guide import PATIENCE
 from symnum.search.library import CONSTANTS, Library
 from symnum.search.target import Target, invertible, views
 
@@ -48,10 +49,11 @@ MULTIPLIERS = (1, 300, 5_000)  # simple functions that the target is multiplied 
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """How far inversion is: tasks done, and whether that was all."""
+    """How far inversion is: tasks done, whether that was all, and turns waited before the first."""
 
     done: int = 0
     finished: bool = False
+    waited: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,15 @@ class Inversion:
 
     Args:
         work: seconds, about, of work per `ask`.
+        narrowed: look only through what an encoder finds likely (`symnum.search.guide`): a library of as many functions then
+            reaches larger ones. For a portfolio that has the whole inversion too.
     """
 
-    name = "inversion"
     simplifies = False
 
-    def __init__(self, work: float = WORK):
-        self.work = work
+    def __init__(self, work: float = WORK, narrowed: bool = False):
+        self.work, self.narrowed = work, narrowed
+        self.name = "narrowed inversion" if narrowed else "inversion"
         self._of: tuple = ()
         self._tasks: Iterator[Task] = iter(())
         self._done = 0
@@ -95,6 +99,13 @@ class Inversion:
     def ask(self, context: Context, state: Tasks, n: int, rng: np.random.Generator) -> tuple[Tasks, Batch]:
         if state.finished or not _applicable(context):
             return replace(state, finished=True), Batch.empty(context.rules.names)
+        if self.narrowed:
+            if state.waited < PATIENCE:
+                return replace(state, waited=state.waited + 1), Batch.empty(context.rules.names)
+            narrowed = context.guide.narrowed(context)
+            if narrowed is None:
+                return replace(state, finished=True), Batch.empty(context.rules.names)
+            context = replace(narrowed, deadline=context.deadline)
         if not context.same(self._of) or self._done != state.done:
             self._of, self._tasks, self._done = context.task, Desk(context).tasks(), 0
             while self._done < state.done and next(self._tasks, None) is not None:

@@ -10,14 +10,23 @@ from symnum.search.enumerate import Enumeration
 from symnum.search.evolve import Evolution
 from symnum.search.invert import Inversion
 from symnum.search.reduce import Structure
+from symnum.search.retrieve import Retrieval
 
+GUIDED = 1  # … of which an encoder guides one, where there is an encoder
+AFTER_SEEDS = 6  # turns that structure waits, whose look takes seconds, where seeds may make it needless
 PLAIN = 2  # islands on the target itself
 SEEN_THROUGH = ("log", "inv", "square", "sqrt", "exp")  # inverses that an island is worth, most telling first
 VIEWS = 3  # islands that look through one
 
 
 def default_portfolio(context: Context) -> tuple[Search, ...]:
-    """Inversion, structure, one enumeration, `PLAIN` islands, and islands through the first few views."""
+    """Inversion, structure, one enumeration, `PLAIN` islands, and islands through the first few views; and what a guide is for."""
+    uses = context.guide.uses if context.guide is not None else frozenset()
     through = [v for v in SEEN_THROUGH if v in context.views][:VIEWS]
-    islands = (*(Evolution() for _ in range(PLAIN)), *(Evolution(view=view) for view in through))
-    return (Inversion(), Structure(), Enumeration(), *islands)
+    guided = {"guided": "prior" in uses, "prunes": "pruning" in uses}
+    plain = (Evolution(**guided) if i < GUIDED else Evolution() for i in range(PLAIN))
+    islands = (*plain, *(Evolution(view=view, **guided) for view in through))
+    seeds = (Retrieval(),) if "seeds" in uses else ()
+    narrowed = (Inversion(narrowed=True),) if "prior" in uses else ()
+    structure = Structure(AFTER_SEEDS) if seeds else Structure()
+    return (Inversion(), structure, *seeds, *narrowed, Enumeration(), *islands)

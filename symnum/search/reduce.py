@@ -90,12 +90,16 @@ class Structure:
     """Reduces the task and searches what is left.
 
     The inner contexts and libraries are memos of the state.
+
+    Args:
+        waits: turns without looking.
     """
 
     name = "structure"
     simplifies = False
 
-    def __init__(self):
+    def __init__(self, waits: int = AT_ONCE):
+        self.waits = waits
         self._of: tuple = ()
         self._contexts: dict[tuple[str, ...], Context | None] = {}
         self._searches: dict[tuple[str, ...], tuple[Search, ...]] = {}
@@ -111,7 +115,7 @@ class Structure:
         nothing = Batch.empty(context.rules.names)
         if not self._applicable(context):
             return state, nothing
-        if not state.expanded and state.turn < AT_ONCE:
+        if not state.expanded and state.turn < self.waits:
             return replace(state, turn=state.turn + 1), nothing
         if not state.expanded:
             return replace(state, parts=self._reduced(context, (), context), expanded=True), nothing

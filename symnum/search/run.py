@@ -138,8 +138,9 @@ class Run:
             status = _ended(progress, budget, stop, self.context.max_complexity)
             if status is not None:
                 return progress, status
-            blocks = next((b for s, state in zip(self.searches, progress.states, strict=True)
-                           if hasattr(s, "blocks") and (b := s.blocks(context, state)) is not None), None)
+            given = [b for s, state in zip(self.searches, progress.states, strict=True)
+                     if hasattr(s, "blocks") and (b := s.blocks(context, state)) is not None]
+            blocks = Batch.concatenate(given) if given else None
             jobs = [
                 executor.submit(epoch, search, context, state, progress.front, (self.seed, progress.round + 1, i), deadline, stop, blocks)
                 for i, (search, state) in enumerate(zip(self.searches, progress.states, strict=True))

@@ -34,13 +34,15 @@ def breed(
     typing: Typing | None = None,
     wanted: float | None = None,
     parts: Batch | None = None,
+    drawn: tuple | None = None,
 ) -> Batch:
     """One child per pair: a variation of `parents[first[i]]`, with `parents[second[i]]` as donor in crossover.
 
     Children lie in the grammar at complexity at most `max_complexity`. With `typing` they are dimensionally consistent, and
     their dimension has the size `wanted` where one is given; `parts` then are donors beside the second parents, found by
-    their dimension.
+    their dimension. `drawn`: leaves and operators that mutations draw from; the rules' own, each once, where None.
     """
+    leaves, operators = (rules.leaf_tokens, rules.operator_codes) if drawn is None else drawn
     mates = len(parents)
     parents = parents if parts is None else Batch.concatenate([parents, parts])
     capacity = max(4 * max_complexity + 64, int(parents.lengths.max(initial=0)))
@@ -55,8 +57,8 @@ def breed(
         second,
         arities(),
         rules.arrays,
-        rules.leaf_tokens,
-        rules.operator_codes,
+        leaves,
+        operators,
         max_complexity,
         np.uint64(seed),
         child,
