@@ -270,6 +270,8 @@ def discover(
             progress, status = run.advance(progress, budget, executor or own, stop, reporter)
         finally:  # also where a callback raised: what was found is on disk
             reporter.checkpoint(reporter.last)
+            if guide is not None:
+                guide.close()
         front = _finished(context, progress.front, problem)
     discovery = Discovery(
         front, _chosen(front, selection, problem), status, _statistics(progress, threads), progress.exhausted, problem, config, progress,

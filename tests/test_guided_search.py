@@ -278,6 +278,14 @@ def test_islands_are_not_guided_before_the_look(folder):
     assert c.guide._encoder is None  # nothing loaded
 
 
+def test_torch_has_its_threads_back_after_a_run(folder):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    discover(problem(law=lambda X: np.sin(9 * X[:, 0]) / np.log(X[:, 1] + X[:, 0])), encoder=folder, seed=0, threads=1, **LIMITS)
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
+
+
 def test_nothing_of_torch_without_an_encoder():
     code = """
 import sys, numpy as np

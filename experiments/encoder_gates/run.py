@@ -7,6 +7,7 @@ spread of y; but for the rows "Feynman", whose laws are in no corpus (experiment
 """
 
 import argparse
+import hashlib
 import json
 import platform
 import subprocess
@@ -24,6 +25,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "suites"), str(HERE.parent / "encod
 import heads  # noqa: E402
 import retrieval  # noqa: E402
 
+from symnum.encode.feed import make_corpus  # noqa: E402
 from symnum.encode.public import Encoder  # noqa: E402
 
 SEED = 2026  # of laws, data and noise; another one than that of any training
@@ -89,8 +91,18 @@ def model_card(result: dict) -> str:
     return "\n".join([
         "## Gates", "",
         f"Encoder of step {about['step']}, weights {about['digest'][:16]}; seed {result['seed']}; {result['machine']['cpu']}, "
-        f"{result['machine']['threads']} thread; {result['sizes']['queries']} queries among {result['sizes']['index']:,} skeletons, "
+        f"{result['machine']['threads']} thread; corpus {about['corpus'][:16]}; "
+        f"{result['sizes']['queries']} queries among {result['sizes']['index']:,} skeletons, "
         f"{result['sizes']['laws']} laws for the heads. Value (95 % interval).", "", table(result), ""])
+
+
+def corpus_digest(encoder: Encoder) -> str:
+    """SHA-256 of the first batch that its training saw: another corpus, another digest."""
+    first = make_corpus(encoder.config).minibatch(0, encoder.config.train.batch)
+    found = hashlib.sha256()
+    for array in (first.X, first.y, first.rows, first.columns, first.expressions.code, first.expressions.value, first.edits.code):
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def measure(checkpoint: Path, quick: bool) -> dict:
@@ -106,7 +118,7 @@ def measure(checkpoint: Path, quick: bool) -> dict:
             print(f"{time.perf_counter() - begin:6.0f} s  noise {level:g}: {', '.join(values)}", file=sys.stderr, flush=True)
     return {
         "seed": SEED, "quick": quick, "sizes": sizes, "machine": machine(),
-        "encoder": {"digest": encoder.digest, "step": encoder.step, "config": encoder.config.to_dict()},
+        "encoder": {"digest": encoder.digest, "step": encoder.step, "config": encoder.config.to_dict(), "corpus": corpus_digest(encoder)},
         "speed": speed(encoder, checkpoint), "noise": noise, "seconds": round(time.perf_counter() - begin, 1),
     }
 

@@ -82,7 +82,7 @@ class Guide:
 
     def __init__(self, encoder: Any = None, uses: Collection[str] = USES):
         self.uses = frozenset(uses)
-        self._lock, self._of, self._memo = threading.RLock(), (), {}
+        self._lock, self._of, self._memo, self._threads = threading.RLock(), (), {}, None
         if encoder is None or isinstance(encoder, str | Path):
             self._encoder, self._file = None, encoder_file(encoder)
             self.digest = checked(self._file)[2]
@@ -95,13 +95,26 @@ class Guide:
 
     @property
     def encoder(self) -> Any:
-        """The `Encoder`."""
+        """The `Encoder`; from now on torch uses one thread, as the searches are the threads, until `close`."""
         with self._lock:
+            if self._threads is None:
+                import torch
+
+                self._threads = torch.get_num_threads()
+                torch.set_num_threads(1)
             if self._encoder is None:
                 from symnum.encode.public import Encoder
 
                 self._encoder = Encoder.load(self._file)
             return self._encoder
+
+    def close(self) -> None:
+        """Give torch its threads back, where the encoder was used."""
+        if self._threads is not None:
+            import torch
+
+            torch.set_num_threads(self._threads)
+            self._threads = None
 
     def of(self, context: Context, what: str, make: Any) -> Any:
         """A memo of the task: `make()` where there is none yet. One thread makes it, the others wait."""

@@ -13,7 +13,6 @@ from symnum.search.reduce import Structure
 from symnum.search.retrieve import Retrieval
 
 GUIDED = 1  # … of which an encoder guides one, where there is an encoder
-AFTER_SEEDS = 6  # turns that structure waits, whose look takes seconds, where seeds may make it needless
 PLAIN = 2  # islands on the target itself
 SEEN_THROUGH = ("log", "inv", "square", "sqrt", "exp")  # inverses that an island is worth, most telling first
 VIEWS = 3  # islands that look through one
@@ -28,5 +27,4 @@ def default_portfolio(context: Context) -> tuple[Search, ...]:
     islands = (*plain, *(Evolution(view=view, **guided) for view in through))
     seeds = (Retrieval(),) if "seeds" in uses else ()
     narrowed = (Inversion(narrowed=True),) if "prior" in uses else ()
-    structure = Structure(AFTER_SEEDS) if seeds else Structure()
-    return (Inversion(), structure, *seeds, *narrowed, Enumeration(), *islands)
+    return (Inversion(), Structure(), *seeds, *narrowed, Enumeration(), *islands)

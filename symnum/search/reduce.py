@@ -38,7 +38,7 @@ WIDEST = 10  # reduced tasks in all
 ROUGH = 30.0  # times the least loss on one side: its values are a surrogate's
 MOST_SIDES, TRIED = 2, 3  # sides of separable tasks that are looked at; formulas of one that are divided out
 AT_ONCE = 2  # turns without looking: what others find at once needs no structure
-LOOK = 8.0  # seconds
+LOOK, MOST_LOOK = 8.0, 0.2  # seconds, and share of the time that is left
 BREADTH = 6  # turns after which one more of the reduced tasks is looked at; the first are the likeliest
 PATIENCE = 3  # rounds of a reduced task before it is reduced further
 WORK = 0.3  # of inversion per ask: the likeliest to solve a reduced task
@@ -90,16 +90,12 @@ class Structure:
     """Reduces the task and searches what is left.
 
     The inner contexts and libraries are memos of the state.
-
-    Args:
-        waits: turns without looking.
     """
 
     name = "structure"
     simplifies = False
 
-    def __init__(self, waits: int = AT_ONCE):
-        self.waits = waits
+    def __init__(self):
         self._of: tuple = ()
         self._contexts: dict[tuple[str, ...], Context | None] = {}
         self._searches: dict[tuple[str, ...], tuple[Search, ...]] = {}
@@ -115,7 +111,7 @@ class Structure:
         nothing = Batch.empty(context.rules.names)
         if not self._applicable(context):
             return state, nothing
-        if not state.expanded and state.turn < self.waits:
+        if not state.expanded and state.turn < AT_ONCE:
             return replace(state, turn=state.turn + 1), nothing
         if not state.expanded:
             return replace(state, parts=self._reduced(context, (), context), expanded=True), nothing
@@ -251,7 +247,8 @@ def _context_of(outer: Context, X: np.ndarray, y: np.ndarray, names: tuple[str, 
 
 def _soon(deadline: float | None) -> float | None:
     """A run with a time limit looks at structure for so long; one with another limit does not depend on a clock."""
-    return None if deadline is None else min(deadline, time.monotonic() + LOOK)
+    now = time.monotonic()
+    return None if deadline is None else now + min(LOOK, max(0.0, MOST_LOOK * (deadline - now)))
 
 
 def _by_units(context: Context) -> tuple[Reduction, ...]:

@@ -20,7 +20,7 @@ from symnum.evaluate.constants import fit_constants
 from symnum.evaluate.cpu import Rows, unpacked
 from symnum.language.batch import Batch
 from symnum.language.expr import Expr
-from symnum.language.ops import OPS, VAR
+from symnum.language.ops import OPS, VAR, by_code
 from symnum.problem.views import through_inverse
 from symnum.search import lookup
 from symnum.search.base import Context, applied, rank_in_group
@@ -31,14 +31,15 @@ from symnum.search.vary import affine, peel
 ROWS = 200  # on which skeletons are fitted and atoms are compared
 NEAREST, NEAREST_OF_REST = 1000, 500  # skeletons for y as it is seen first, and for what formulas leave of it
 LOOK = 100  # … and of them those that the encoder is shown
-SMALL, MOST_SMALL = 500, 2000  # skeletons so simple that all are fitted, and how many they are over all columns
+WIDEST, MOST_SMALL = 5, 2000  # columns of skeletons so simple that all are fitted, and how many those are at most
 STARTS, STEPS = 4, 8  # starting points and steps of their constants
 KEPT = 80  # of each look: those that fit best are measured and become atoms
 ATOMS, SIMPLE = 800, 1500  # atoms remembered; simple functions that they are combined with
 BEST, PER_COMPLEXITY = 40, 3  # formulas that are built upon
 NARROW = 8  # of them at first, and turns after which one more is
 FACTORS = 300  # simple functions that may be a factor
-HITS = 6  # combinations per complexity and look-up
+SINGLES = 40  # atoms and simple functions that are like a sight by themselves
+HITS = 15  # combinations per complexity and look-up
 DONORS = 200  # atoms whose parts islands may splice in
 
 
@@ -89,10 +90,7 @@ class Retrieval:
         turn, state = state.turn, replace(state, turn=state.turn + 1)
         if turn < PATIENCE:
             return state, nothing
-        X, y, weight = unpacked(context.problem.train)
-        if len(y) > ROWS:
-            kept = np.sort(np.random.default_rng(context.problem.seed).permutation(len(y))[:ROWS])
-            X, y, weight = X[kept], y[kept], weight[kept] / weight[kept].sum()
+        X, y, weight = context.guide.of(context, "rows", lambda: _rows(context))
         found = [nothing]
         with np.errstate(all="ignore"):
             first = list(_sights(context, X, y, weight))
@@ -145,17 +143,21 @@ class Retrieval:
         return state, fitted
 
 
-def _turns(turn: int, first: int) -> range:
-    """Which sights a turn is for: two of the first ones, then one every other turn, as others have much to do with it.
+def _rows(context: Context) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X (N, V), y (N,) and weights (N,) that sum to 1: the training rows, of many a sample."""
+    X, y, weight = unpacked(context.problem.train)
+    kept = np.sort(np.random.default_rng(context.problem.seed).permutation(len(y))[:ROWS])
+    return X[kept], y[kept], weight[kept] / weight[kept].sum()
 
-    >>> [list(_turns(turn, 3)) for turn in range(6)]
-    [[0, 1], [2, 3], [], [4], [], [5]]
+
+def _turns(turn: int, first: int) -> range:
+    """Which sights a turn is for: two of the first ones, then one.
+
+    >>> [list(_turns(turn, 3)) for turn in range(4)]
+    [[0, 1], [2, 3], [4], [5]]
     """
-    begun = -(-first // 2)
-    if turn < begun:
-        return range(2 * turn, 2 * turn + 2)
-    done = 2 * begun + (turn - begun) // 2
-    return range(done, done + (turn - begun) % 2)
+    done = min(2 * turn, turn + -(-first // 2))
+    return range(done, done + (2 if 2 * turn < first else 1))
 
 
 def _sights(context: Context, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Iterator[Sight]:
@@ -240,7 +242,8 @@ def _combined(context: Context, state: Atoms, sight: Sight, X: np.ndarray) -> Ba
     shapes = [_sum(both[a], both[b], V[a], V[b], t, weight) for _, _, (i, j) in sums if (a := first[i]) != (b := distinct[j])]
     shapes += [_sum(both[a], both[a] * both[b], V[a], V[a] * V[b], t, weight) for _, _, (i, j) in scaled
                for a, b in ((first[i], factors[j]),)]
-    return Batch.pack(shapes, names)
+    closest = np.argsort(-np.abs(Zb @ ((t - t @ weight) * np.sqrt(weight))), kind="stable")[:SINGLES]
+    return Batch.concatenate([both.take(distinct[closest]), Batch.pack(shapes, names)])
 
 
 def _simple(context: Context, X: np.ndarray) -> tuple[Batch, np.ndarray]:
@@ -258,24 +261,20 @@ def _renamed(batch: Batch, columns: np.ndarray, names: tuple[str, ...]) -> Batch
 
 
 def _small(context: Context) -> Batch:
-    """The simplest skeletons with constants inside, over all columns: so few that none needs to look like the data."""
-    from symnum.encode.index import column_orders, over
-
-    guide, names = context.guide, context.rules.names
-    look, shown = guide.look(context)
-    index = guide.encoder.index
-    orders = column_orders(look.relevance, len(index.skeletons.names))
-    able = index.skeletons.take(index.used <= len(shown))
-    simplest = peel(able.take(np.argsort(able.complexity, kind="stable")[: 4 * SMALL])).dedup()
-    simplest = simplest.take(simplest.n_constants > 0)
-    simplest = simplest.take(np.argsort(simplest.complexity, kind="stable")[:SMALL])
-    n = len(simplest)
-    every = over(simplest.take(np.tile(np.arange(n), len(orders))), np.repeat(orders, n, axis=0), tuple(f"x{i}" for i in range(len(shown))))
-    every = _renamed(every, shown, names)
-    _, first = np.unique(every.skeleton_hash(), return_index=True)
-    every = every.take(np.sort(first))
-    every = every.take(context.rules.complexity(every) > 0)
-    return every.take(np.sort(np.argsort(every.complexity, kind="stable")[:MOST_SMALL]))
+    """Skeletons so simple that none needs to look like the data: operators of the grammar at c·x, x + c, c·x + d, c·x·z and c·x/z, and
+    of those of one column also the products and quotients with a column."""
+    look, shown = context.guide.look(context)
+    columns = [Expr.var(context.rules.names[j]) for j in shown[np.sort(np.argsort(-look.relevance, kind="stable")[:WIDEST])]]
+    c, d = Expr.const(1.0), Expr.const(1.0)
+    of_one = [form for x in columns for form in (c * x, x + c, c * x + d)]
+    of_two = [form for i, x in enumerate(columns) for z in columns[i + 1 :] for form in (c * (x * z), c * (x / z), c * (z / x))]
+    unary = [op for op in map(by_code, context.rules.operator_codes.tolist()) if op.arity == 1 and op.name != "neg"]
+    plain = [Expr.apply(op, form) for op in unary for form in of_one]
+    shapes = [*plain, *(g for f in plain for z in columns for g in (z * f, f / z))]
+    shapes += [Expr.apply(op, form) for op in unary for form in of_two]
+    batch = Batch.pack(shapes, context.rules.names)
+    batch = batch.take(context.rules.complexity(batch) > 0)
+    return batch.take(np.sort(np.argsort(batch.complexity, kind="stable")[:MOST_SMALL]))
 
 
 def subtrees(batch: Batch) -> Batch:
