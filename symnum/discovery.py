@@ -196,7 +196,7 @@ def discover(
     max_evaluations: int | None = None,
     max_complexity: int = 30,
     search: Sequence[Search] | None = None,
-    encoder: Any = "auto",
+    encoder: Any = None,
     selection: str = "best",
     guesses: Sequence[Expr | str] = (),
     executor: Executor | None = None,
@@ -219,7 +219,8 @@ def discover(
     Args (seldom):
         search: the portfolio; None takes `default_portfolio`.
         encoder: what tells regression where to look (`symnum.search.guide`): "auto", the one that ships; the file or folder of
-            another (`symnum encode train`), or an `Encoder`; None for none, and then nothing of torch is imported.
+            another (`symnum encode train`), or an `Encoder`; None for none, and then nothing of torch is imported. None is the
+            default, as the encoder has not been found to pay (experiments/encoder_ablation).
         selection: how the formula is chosen (`Front.choose`).
         guesses: formulas to start from; their constants are fitted.
         executor: any `concurrent.futures` executor of threads; None makes one.

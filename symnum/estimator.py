@@ -52,7 +52,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         warm_start: a further `fit` starts from the formulas found before.
         holdout: share of rows held out for the verdict; None takes 20 % from 50 rows on.
         encoder: what tells the search where to look: "auto", the one that ships; the file or folder of another (`symnum encode
-            train`), or an `Encoder`; None for none.
+            train`), or an `Encoder`; None for none, which has been found no worse (experiments/encoder_ablation).
         constants: whether, with units, fitted constants may carry one: `dimensionless`, `free`, or `auto`: only where pure
             numbers do not suffice.
 
@@ -99,7 +99,7 @@ class SymbolicRegressor(RegressorMixin, BaseEstimator):
         known=(),
         constraints=(),
         select_features="auto",
-        encoder="auto",
+        encoder=None,
     ):
         self.grammar = grammar
         self.time_limit = time_limit

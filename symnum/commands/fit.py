@@ -78,7 +78,7 @@ def fit(
     select_features: Annotated[str, typer.Option(
         metavar="auto|all|N", help="How many columns to use; auto: those that tell something, where there are many.")] = "auto",
     encoder: Annotated[str, typer.Option(
-        metavar="auto|none|PATH", help="What tells the search where to look; auto: the encoder that ships.")] = "auto",
+        metavar="none|auto|PATH", help="What tells the search where to look; auto: the encoder that ships.")] = "none",
     time: FitTime = None,
     max_evaluations: Evaluations = None,
     max_complexity: Annotated[int, typer.Option(min=1, help="Formulas get no larger.")] = 30,
