@@ -187,4 +187,5 @@ class Worker:
 
 def machine() -> dict:
     """Where a figure was measured."""
-    return {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cores": cores, "machine": platform.machine(), "python": platform.python_version()}
