@@ -401,8 +401,7 @@ def test_extreme_data_have_an_embedding(encoder, X):
 
 
 def test_a_missing_or_damaged_encoder_says_what_to_do(encoder, tmp_path):
-    with pytest.raises(ValueError, match="symnum encode train cpu --out DIR"):
-        Encoder.load()
+    assert Encoder.load().step > 0  # the one that ships
     with pytest.raises(ValueError, match="there is no file.*symnum encode train"):
         Encoder.load(tmp_path)
     path = tmp_path / "encoder.safetensors"

@@ -151,10 +151,10 @@ def draw_map(
 ) -> None:
     """The encoder's space in two dimensions: random laws, coloured by a property."""
     with boundary():
-        _check_picture(out)
         from symnum.encode.latent_map import check_colour, latent_map
 
         check_colour(colour)
+        _check_picture(out)
         latent_map(_encoder(encoder), colour, laws, seed).plot(out)
     typer.echo(str(out))
 
